@@ -1,0 +1,169 @@
+"""A message and a delivery report, as everything between the wire and the spool sees them.
+
+Both are `msgspec` structs encoded as arrays: the spool keeps exactly these bytes. New fields are added at the end with a default,
+so that a spool written by an older version still reads. Addresses are digits (or letters, for an alphanumeric sender) without a
+leading `+`. Times are seconds since 1970 (UTC) as floats, 0 for "not given". Nothing here knows a protocol.
+"""
+
+from enum import IntEnum, IntFlag
+
+import msgspec
+
+
+class Kind(IntEnum):
+    """What a queue entry is (EMG's MSGTYPE)."""
+
+    NORMAL = 1
+    REPORT = 5
+
+
+class Encoding(IntEnum):
+    """How `Message.body` is to be read (EMG's CHARCODE).
+
+    GSM7 is one septet an octet, unpacked, escape sequences as two octets (3GPP TS 23.038 §6.2.1); UCS2 is big-endian UTF-16.
+    OPAQUE is text whose alphabet we do not know: it passes unchanged, with its `dcs`.
+    """
+
+    GSM7 = 1
+    BINARY = 2
+    LATIN1 = 3
+    UCS2 = 4
+    ASCII = 5
+    OPAQUE = 9
+
+
+class State(IntEnum):
+    """A message's state; the first four can still change, the others are final. `REJECTED` never entered the spool."""
+
+    ACCEPTED = 0
+    QUEUED = 1
+    IN_FLIGHT = 2
+    SENT = 3
+    DELIVERED = 4
+    FAILED = 5
+    EXPIRED = 6
+    UNKNOWN = 7
+    DELETED = 8
+    REJECTED = 9
+
+    @property
+    def final(self) -> bool:
+        """No further change will come."""
+        return self >= State.DELIVERED
+
+
+class Want(IntFlag):
+    """Which reports the sender asked for (SMPP 3.4 §5.2.17 in a neutral form)."""
+
+    NOTHING = 0
+    SUCCESS = 1
+    FAILURE = 2
+    INTERMEDIATE = 4
+    FINAL = 3
+
+
+class Part(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """This message is one of several parts that we made from a long one."""
+
+    parent: int
+    """Id of the long message: the only id its sender knows."""
+    number: int
+    """From 1."""
+    total: int
+
+
+class Report(msgspec.Struct, array_like=True, gc=False):
+    """What a delivery report says. A `Message` of kind REPORT carries one back to the sender."""
+
+    id: int
+    """Our id of the message it is about; 0 while that is not known."""
+    state: State
+    error: str = "000"
+    """The network's error code as the provider wrote it, at most 3 characters towards an SMPP customer."""
+    submitted: float = 0.0
+    done: float = 0.0
+    parts: int = 1
+    delivered_parts: int = 0
+    text: str = ""
+    """The first characters of the message, where the provider sends them along."""
+    network_error: bytes = b""
+    """network_error_code, 3 octets (type, code) (SMPP 3.4 §5.3.2.31), empty where not given."""
+    tlvs: tuple[tuple[int, bytes], ...] = ()
+    """Vendor parameters that came with it, passed on."""
+    remote_id: str = ""
+    """The provider's id, for the log alone."""
+
+
+class Message(msgspec.Struct, array_like=True, gc=False):
+    """One message on its way. Slotted and mutable: it has one owner at a time, the queue it stands in."""
+
+    id: int
+    kind: Kind
+    queue: str
+    """Name of the queue (lane) that it stands in; see `emg.engine.lane`."""
+    connector: str
+    """The connector that it came in by."""
+    account: str
+    source: str
+    source_ton: int
+    source_npi: int
+    dest: str
+    dest_ton: int
+    dest_npi: int
+    encoding: Encoding
+    dcs: int
+    """The data coding it came with (3GPP TS 23.038 §4), -1 where it came without one."""
+    udh: bytes
+    """The user data header with its length octet, empty without one."""
+    body: bytes
+    accepted: float
+    due: float = 0.0
+    """Not to be sent before."""
+    expires: float = 0.0
+    rank: int = 0
+    """Queue order: the lower the sooner; within one rank the id decides."""
+    want: Want = Want.NOTHING
+    per_part: bool = False
+    """The sender wants a report for each part that we split it into."""
+    service_type: str = ""
+    protocol_id: int = 0
+    mode: int = 0
+    """esm_class without the UDHI bit (SMPP 3.4 §5.2.12)."""
+    priority: int = 0
+    replace: int = 0
+    tlvs: tuple[tuple[int, bytes], ...] = ()
+    tries: int = 0
+    maybe_sent: bool = False
+    """An earlier attempt may have reached the far side."""
+    part: Part | None = None
+    report: Report | None = None
+    remote_ip: str = ""
+    reference: str = ""
+    """The sender's own reference, where his protocol has one."""
+
+
+class OpenReport(msgspec.Struct, array_like=True, gc=False):
+    """A message was sent, its delivery report is still to come: what is needed to bring that report home."""
+
+    id: int
+    provider: str
+    """The connector (or group of connectors) whose ids these are."""
+    remote_id: str
+    """In the normal form of that provider's id format."""
+    connector: str
+    """Where the message came in: the report goes back that way unless ROUTEDLR says otherwise."""
+    account: str
+    source: str
+    source_ton: int
+    source_npi: int
+    dest: str
+    dest_ton: int
+    dest_npi: int
+    accepted: float
+    sent: float
+    expires: float
+    want: Want
+    part: Part | None = None
+    per_part: bool = False
+    reference: str = ""
+    maybe_sent: bool = False

@@ -1,0 +1,265 @@
+"""One protocol machine over one socket.
+
+`Driver.run()` reads in the caller's greenlet until the connection is over; everything the machine wants to send is written
+without blocking, once a turn of the event loop, so that ten answers leave in one segment and none waits for Nagle. The order is
+always the same: feed the machine, hand its events to the owner, flush. What the socket will not take is kept and written when it
+will; a peer that sends but does not read is not read from any more (`OUTPUT_HIGH`), and is cut when it reads nothing for
+`STALL_SECONDS`. The machine's deadlines are served by one timer a session.
+
+Promises: `owner.closed(events, reason)` is called exactly once, after the last event, with an event for every request of ours that
+stayed unanswered. An exception in the owner ends this session and is logged; it never reaches another one.
+"""
+
+import errno
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import gevent
+import gevent.event
+import gevent.socket
+
+from emg.errors import EmgError
+from emg.session.tls import TlsPipe
+
+READ_SIZE = 65536
+OUTPUT_HIGH = 262144
+"""Octets waiting to be written above which the peer is no longer read from."""
+STALL_SECONDS = 60.0
+CLOSE_SECONDS = 2.0
+TIMER_CAP = 5.0
+"""A timer never sleeps longer: a deadline that moved nearer is seen at the latest then, or at the next flush."""
+
+_WRITE = 2
+_AGAIN = frozenset({errno.EAGAIN, errno.EWOULDBLOCK})
+
+log = logging.getLogger("emg.session")
+
+
+class ProtocolMachine(Protocol):
+    """What a protocol core offers to its driver; it never waits and knows no socket."""
+
+    @property
+    def closing(self) -> bool:
+        """True: the connection ends as soon as the output is written."""
+
+    def receive(self, data: bytes, now: float) -> Sequence[Any]:
+        """Take octets, give events."""
+
+    def take_output(self) -> bytes:
+        """Everything to be written, handed over once."""
+
+    def next_deadline(self) -> float:
+        """When `tick` wants to be called (monotonic seconds), `inf` for never."""
+
+    def tick(self, now: float) -> Sequence[Any]:
+        """Time has passed."""
+
+    def connection_lost(self, now: float) -> Sequence[Any]:
+        """The socket is gone: an event for each request that has no answer."""
+
+
+class Owner(Protocol):
+    """Who a driver works for: a session of a connector."""
+
+    def handle(self, event: Any, now: float) -> None:
+        """One event of the machine; may call the machine, must not wait long."""
+
+    def closed(self, events: Sequence[Any], reason: str, now: float) -> None:
+        """The connection is over."""
+
+
+class Driver:
+    """Moves octets between a connected socket and a machine; see the module's text."""
+
+    __slots__ = (
+        "_armed",
+        "_closed",
+        "_flush_planned",
+        "_last_progress",
+        "_loop",
+        "_output",
+        "_reason",
+        "_timer",
+        "_writable",
+        "_writing",
+        "drained",
+        "machine",
+        "owner",
+        "peer",
+        "sock",
+        "tls",
+    )
+
+    def __init__(
+        self, sock: gevent.socket.socket, machine: ProtocolMachine, owner: Owner, *, peer: str = "", tls: TlsPipe | None = None
+    ) -> None:
+        self.sock = sock
+        self.machine = machine
+        self.owner = owner
+        self.peer = peer
+        self.tls = tls
+        self.drained = gevent.event.Event()
+        self.drained.set()
+        self._loop = gevent.get_hub().loop
+        self._timer = self._loop.timer(0.0)
+        self._writable = self._loop.io(sock.fileno(), _WRITE)
+        self._writing = False
+        self._armed = float("inf")
+        self._output = b""
+        self._flush_planned = False
+        self._closed = False
+        self._reason = ""
+        self._last_progress = time.monotonic()
+
+    @property
+    def open(self) -> bool:
+        """The connection still exists."""
+        return not self._closed
+
+    def run(self) -> None:
+        """Read until the connection is over; then tell the owner. Never raises for anything a peer can do."""
+        reason = "closed by the peer"
+        try:
+            self._arm(time.monotonic())
+            reason = self._read_until_over()
+        except OSError as error:
+            reason = error.strerror or str(error)
+        except EmgError as error:
+            reason = str(error)
+        except Exception:  # the owner's fault: it may cost this session, but no other
+            log.exception("session with %s ended by a fault of ours", self.peer)
+            reason = "internal error"
+        finally:
+            self._finish(self._reason or reason)
+
+    def _read_until_over(self) -> str:
+        machine, owner, sock, tls = self.machine, self.owner, self.sock, self.tls
+        self.flush()
+        while not self._closed:
+            data = sock.recv(READ_SIZE)
+            if not data:
+                return "closed by the peer"
+            now = time.monotonic()
+            if tls is not None:
+                data = tls.receive(data)
+                self.flush_soon()
+            for event in machine.receive(data, now):
+                owner.handle(event, now)
+            self.flush_soon()
+            if machine.closing:
+                return "closed by us"
+            if not self.drained.is_set() and not self.drained.wait(STALL_SECONDS):
+                return f"the peer read nothing for {STALL_SECONDS:.0f} s"
+            gevent.sleep(0)  # one read a turn: a peer that floods does not keep the others waiting
+        return self._reason
+
+    def flush_soon(self) -> None:
+        """Write what the machine has, at the end of this turn of the loop."""
+        if not self._flush_planned:
+            self._flush_planned = True
+            self._loop.run_callback(self.flush)
+
+    def flush(self) -> None:
+        """Write what the machine has now, as far as the socket takes it."""
+        self._flush_planned = False
+        if self._closed:
+            return
+        data = self.machine.take_output()
+        if self.tls is not None:
+            data = self.tls.send(data)
+        if self._output:
+            data = self._output + data
+        if data:
+            self._write(data)
+        if self.machine.next_deadline() < self._armed:
+            self._arm(time.monotonic())
+
+    def _write(self, data: bytes) -> None:
+        try:
+            sent = self.sock.send(data, 0, timeout=0.0)
+        except OSError as error:
+            if error.errno not in _AGAIN:
+                self.close(error.strerror or str(error))
+                return
+            sent = 0
+        if sent == len(data):
+            self._output = b""
+            if self._writing:
+                self._writing = False
+                self._writable.stop()
+                self.drained.set()
+            return
+        now = time.monotonic()
+        if sent or not self._output:
+            self._last_progress = now
+        self._output = data[sent:]
+        if len(self._output) > OUTPUT_HIGH:
+            self.drained.clear()
+        if not self._writing:
+            self._writing = True
+            self._writable.start(self.flush)
+
+    def _arm(self, now: float) -> None:
+        delay = min(max(self.machine.next_deadline() - now, 0.0), TIMER_CAP)
+        self._armed = now + delay
+        self._timer.stop()
+        self._timer = self._loop.timer(delay)
+        self._timer.start(self._on_timer)
+
+    def _on_timer(self) -> None:
+        if self._closed:
+            return
+        now = time.monotonic()
+        if self._output and now - self._last_progress > STALL_SECONDS:
+            self.close(f"the peer read nothing for {STALL_SECONDS:.0f} s")
+            return
+        for event in self.machine.tick(now):
+            self.owner.handle(event, now)
+        self.flush()
+        if self.machine.closing:
+            self.close("closed by us")
+        elif not self._closed:
+            self._arm(now)
+
+    def close(self, reason: str) -> None:
+        """End the connection now. `run` returns soon after, and tells the owner."""
+        if self._closed:
+            return
+        self._reason = self._reason or reason
+        self._closed = True
+        self.drained.set()
+        try:
+            self.sock.shutdown(gevent.socket.SHUT_RDWR)  # wakes the reader, if it waits
+        except OSError:
+            pass  # it was not connected any more: the reader knows already
+
+    def _finish(self, reason: str) -> None:
+        try:
+            if not self._closed:
+                self._write_last()
+        finally:
+            self._closed = True
+            self._timer.stop()
+            self._writable.stop()
+            self._timer.close()
+            self._writable.close()
+            self.sock.close()
+            now = time.monotonic()
+            self.owner.closed(self.machine.connection_lost(now), reason, now)
+
+    def _write_last(self) -> None:
+        """Let the last answer (a refusal, an unbind_resp) reach the peer before the socket goes."""
+        self.flush()
+        if self._output:
+            with gevent.Timeout(CLOSE_SECONDS, False):
+                self.drained.clear()
+                self.drained.wait()
+        try:
+            self.sock.shutdown(gevent.socket.SHUT_WR)
+            with gevent.Timeout(CLOSE_SECONDS, False):
+                while self.sock.recv(READ_SIZE):
+                    pass  # what still comes is not wanted, but unread octets would turn our last answer into a reset
+        except OSError:
+            pass  # the peer was quicker
