@@ -1,0 +1,1 @@
+"""What runs by the clock: the scheduler's table of jobs, and each job. It alone aggregates and purges."""
