@@ -1,0 +1,88 @@
+"""The one door: `emg PROGRAM …` finds the program in one table and runs its `main`.
+
+Only the module asked for is imported, so that every command starts fast. gevent's patch, where a program needs it, comes
+before any other import. A `main(argv)` gets the arguments after the program's name and returns the exit code. An
+`EmgError` that comes this far is one sentence on stderr and exit code 1; Ctrl-C is 130; a reader that went away
+(`emg ctl queues | head`) is no error.
+"""
+
+import os
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import NamedTuple
+
+from emg.errors import EmgError
+
+
+class Program(NamedTuple):
+    """One row of the table: where `main` is, whether gevent patches the standard library for it, and a line of help."""
+
+    module: str
+    patched: bool
+    summary: str
+
+
+PROGRAMS = {
+    "gateway": Program(
+        "emg.gateway", True, "run the gateway in the foreground (SIGTERM drains and stops, SIGHUP reloads)"
+    ),
+    "check": Program("emg.config.cli", False, "check a configuration and report all its faults"),
+    "ctl": Program("emg.control.ctl", False, "ask a running gateway, or change what it does"),
+    "send": Program("emg.tools.send", False, "send one message and wait for its report"),
+    "load": Program("emg.tools.load", True, "send many messages and measure"),
+    "sink": Program("emg.tools.sink", True, "be a simulated operator"),
+    "pdu": Program("emg.tools.pdu", False, "decode a PDU given in hex"),
+    "demo": Program("emg.tools.demo", False, "the whole product with demo data and a simulated operator"),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the program named first in `argv` (default: the command line); return its exit code."""
+    name, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
+    if name in ("-h", "--help", "help"):
+        print(overview())
+        return 0
+    program = PROGRAMS.get(name)
+    if program is None:
+        print(f"emg: there is no program '{name}'; 'emg --help' lists them", file=sys.stderr)
+        return 2
+    try:
+        return run(program, rest)
+    except EmgError as error:
+        print(f"emg {name}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # What is still buffered would fail again at exit: let it fall into the void.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def run(program: Program, argv: list[str]) -> int:
+    """Import and run one program, after gevent's patch where its row asks for it."""
+    if program.patched:
+        from gevent import monkey
+
+        monkey.patch_all()
+    code: int = import_module(program.module).main(argv)
+    sys.stdout.flush()
+    return code
+
+
+def present() -> dict[str, Program]:
+    """Return the programs of the table whose module is part of this installation, without importing any."""
+    home = Path(__file__).parent
+    return {name: row for name, row in PROGRAMS.items() if (home / (row.module.replace(".", "/") + ".py")).is_file()}
+
+
+def overview() -> str:
+    """Return the help text: what programs there are."""
+    width = max(map(len, PROGRAMS))
+    lines = [f"  {name:{width}}  {program.summary}" for name, program in present().items()]
+    return "\n".join(["usage: emg PROGRAM [ARGUMENTS]", "", *lines, "", "'emg PROGRAM --help' says more about each."])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
