@@ -1,0 +1,47 @@
+"""What every test gets: hypothesis profiles, markers by folder, and no way out of the loopback interface.
+
+`ci` is the profile of every ordinary run: the same examples each time, few and quick. `fuzz` (`make fuzz`) looks for new ones.
+Warnings are errors and every test has 60 seconds (pyproject.toml).
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+HERE = Path(__file__).parent
+LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0", "::ffff:127.")
+
+# Two busy cores make any single example slow at times: only an example's outcome counts, not its time.
+SLOW_MACHINE = [HealthCheck.too_slow]
+settings.register_profile(
+    "ci", derandomize=True, database=None, deadline=None, max_examples=60, suppress_health_check=SLOW_MACHINE
+)
+settings.register_profile("fuzz", database=None, deadline=None, max_examples=5000, suppress_health_check=SLOW_MACHINE)
+settings.load_profile("ci")
+
+
+def stay_on_loopback(event: str, arguments: tuple[Any, ...]) -> None:
+    """Raise when a test is about to connect to another machine."""
+    if event == "socket.connect":
+        address = arguments[1]
+        if isinstance(address, tuple) and not str(address[0]).startswith(LOOPBACK):
+            raise AssertionError(f"a test wanted to connect to {address}: tests stay on the loopback interface")
+
+
+sys.addaudithook(stay_on_loopback)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark tests by their folder, and leave out `soak` unless the command line asks for it."""
+    for item in items:
+        folder = item.path.relative_to(HERE).parts[0]
+        if folder in ("durability", "integration"):
+            item.add_marker(folder)
+    if "soak" not in config.option.markexpr:
+        soaks = [item for item in items if "soak" in item.keywords]
+        config.hook.pytest_deselected(items=soaks)
+        items[:] = [item for item in items if "soak" not in item.keywords]
