@@ -1,0 +1,53 @@
+# What a person does with this repository, one target each. What takes more than two lines stands in scripts/.
+# Everything runs from .venv, which is made from the lock files the first time and left alone after that.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+
+.PHONY: help setup run test lint format bench fuzz soak docs lock clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+# The two stamps say for which locks .venv was made: with what `emg` needs, and with what developers need besides.
+.venv/.for-use: requirements.lock pyproject.toml scripts/setup.sh
+	@scripts/setup.sh requirements.lock
+	@touch $@
+
+.venv/.for-work: requirements-dev.lock .venv/.for-use
+	@scripts/setup.sh requirements-dev.lock
+	@touch $@
+
+setup: .venv/.for-use ## make .venv with the command emg
+
+run: .venv/.for-use ## start the whole product with demo data and a simulated operator
+	@exec $(BIN)/emg demo
+
+test: .venv/.for-work ## run all tests
+	@scripts/test.sh
+
+lint: .venv/.for-work ## check format, style, types, layers, scripts
+	@scripts/lint.sh
+
+format: .venv/.for-work ## bring the code into its format
+	@$(BIN)/ruff check --quiet --fix-only . && $(BIN)/ruff format .
+
+bench: .venv/.for-work ## measure, and write docs/performance.md
+	@$(BIN)/python -m tests.bench
+
+fuzz: .venv/.for-work ## feed random bytes and values for as long as FUZZ_SECONDS (300)
+	@scripts/fuzz.sh
+
+soak: .venv/.for-work ## the long crash and load tests
+	@$(BIN)/pytest -m soak tests
+
+docs: .venv/.for-work ## write the generated documents anew
+	@scripts/docs.sh
+
+lock: .venv/.for-use ## compute the lock files from pyproject.toml
+	@scripts/lock.sh
+
+clean: ## remove what was made, but not var/, where messages may be
+	@rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

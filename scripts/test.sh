@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Runs all tests: those that need nothing but themselves on all cores, then those that start programs, one after the other.
+# Arguments go to pytest (scripts/test.sh -k receipt).
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+# bearerbox and smsbox are the foreign peers of tests/integration.
+scripts/packages.sh kannel || exit 1
+
+failed=0
+.venv/bin/pytest --numprocesses auto tests --ignore tests/durability --ignore tests/integration "$@" || failed=1
+
+serial=()
+for folder in tests/durability tests/integration; do
+    [ -z "$(find "$folder" -name 'test_*.py' -print -quit 2>/dev/null)" ] || serial+=("$folder")
+done
+if [ ${#serial[@]} -gt 0 ]; then
+    .venv/bin/pytest "${serial[@]}" "$@" || failed=1
+fi
+exit $failed
