@@ -1,0 +1,241 @@
+"""The configuration as the rest of the program sees it: frozen values with every default filled in. Pure.
+
+These classes are the keyword table: attribute name = keyword in lower case, and `emg.config.keywords.table(cls)` gives the rows. Times are
+seconds, sizes bytes, file names absolute once `emg.config.load.load` has read them. Everything is immutable: a reload makes a new
+`ServerConfig`, and `emg.config.changes.compare` tells what differs.
+"""
+
+# ruff: noqa: RUF009 -- keyword() returns a dataclass field, as field() does
+# A table is read by rows:
+# fmt: off
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from emg.config import kinds
+from emg.config.connector import FIELDS, LOGGING, LONG, REPORTS, ROUTING, SPEED, ConnectorConfig
+from emg.config.keywords import Apply, keyword
+from emg.config.values import (
+    ConnectorType,
+    Endpoint,
+    IdBase,
+    IdForm,
+    LogLevel,
+    LongOut,
+    MaybeSent,
+    MessageMode,
+    Mode,
+    MsgIdFormat,
+    Network,
+    Operation,
+    Protocol,
+    SslVerify,
+    TextCharset,
+)
+from emg.errors import ConfigError
+
+__all__ = [
+    "ConnectorConfig",
+    "ConnectorType",
+    "Endpoint",
+    "IdBase",
+    "IdForm",
+    "LogLevel",
+    "LongOut",
+    "MaybeSent",
+    "MessageMode",
+    "Mode",
+    "MsgIdFormat",
+    "Network",
+    "Operation",
+    "Protocol",
+    "ServerConfig",
+    "SslVerify",
+    "TextCharset",
+    "UserConfig",
+]
+
+IDENTITY, STORAGE, TABLES = "The server", "Storage and interfaces", "Tables and lists"
+USER_LOGIN, USER_LIMITS, USER_MESSAGES = "Login", "Limits", "Messages"
+RESTART, REBUILD = Apply.RESTART, Apply.SESSIONS
+
+CHARSETS = {
+    "UTF-8": TextCharset.UTF8,
+    "LATIN-1": TextCharset.LATIN1,
+    "ISO-8859-1": TextCharset.LATIN1,
+    "ISO8859-1": TextCharset.LATIN1,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserConfig:
+    """One account without a database. `name` is what the client logs in with. None means: as the connector says."""
+
+    name: str
+
+    password: str = keyword(
+        kinds.text(256, 1), "",
+        "The password as it is, or its argon2 hash ($argon2id$…), which is better kept in a file.",
+        group=USER_LOGIN, example="${ACME_PASSWORD}", needed=True, secret=True)
+    access: tuple[Network, ...] = keyword(
+        kinds.NETWORKS, (), "From where the user may connect.",
+        group=USER_LOGIN, example="192.0.2.0/24", apply=REBUILD, otherwise="everywhere")
+    connector: tuple[str, ...] = keyword(
+        kinds.CONNECTORS, (), "At which connectors the user may log in.",
+        group=USER_LOGIN, example="customers", apply=REBUILD, otherwise="all")
+    sessions: int = keyword(
+        kinds.whole(0, 10000), 10, "Sessions at the same time; 0 lets nobody in.",
+        group=USER_LOGIN, unit="sessions", example="4")
+    operations: frozenset[Operation] = keyword(
+        kinds.OPERATIONS, frozenset(Operation), "What the user may ask for.",
+        group=USER_LOGIN, example="SUBMIT,QUERY")
+    disabled: bool = keyword(
+        kinds.FLAG, False, "The user can't log in, and sessions are closed.",
+        group=USER_LOGIN, example="DISABLED", apply=REBUILD)
+
+    throughput: float = keyword(
+        kinds.rate(1e6, "messages a second, decimals allowed, 0 for no limit"), 0.0,
+        "Messages a second over all the user's sessions; what comes beyond it is refused as throttled.",
+        group=USER_LIMITS, unit="messages/s", example="20", otherwise="no limit")
+    windowsize: int | Literal["auto"] | None = keyword(
+        kinds.WINDOW_OR_NONE, None, "Unanswered operations a session of this user may have, in either direction.",
+        group=USER_LIMITS, unit="operations", example="10", otherwise="as the connector's")
+    maxqueuesize: int = keyword(
+        kinds.whole(0), 0,
+        'Messages of this user that may wait in all queues together; beyond it he gets "queue full".',
+        group=USER_LIMITS, unit="messages", example="50000", otherwise="no limit of his own")
+    maxparts: int | None = keyword(
+        kinds.whole(1, 255), None, "Parts a message of this user may be split into; a longer one is refused.",
+        group=USER_LIMITS, unit="parts", example="6", otherwise="as the connector's")
+
+    route: str | None = keyword(
+        kinds.CONNECTOR_NAME, None, "All messages of this user go to this connector, past the routing table.",
+        group=USER_MESSAGES, example="operator1")
+    routedlr: str | None = keyword(
+        kinds.CONNECTOR_NAME, None, "Reports for this user's messages go to this connector instead of back to him.",
+        group=USER_MESSAGES, example="reports")
+    force_sourceaddr: str | None = keyword(
+        kinds.text(20), None, "Source address of all messages of this user.",
+        group=USER_MESSAGES, example="ACME")
+    sourceaddr: tuple[str, ...] = keyword(
+        kinds.PATTERNS, (), "Source addresses that the user may send from; others are refused.",
+        group=USER_MESSAGES, example="ACME,4670*", otherwise="any")
+    perpartdlr: bool | None = keyword(
+        kinds.FLAG, None, "Send one report for each part of a long message that was split here.",
+        group=USER_MESSAGES, example="PERPARTDLR", otherwise="as the connector's")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerConfig:
+    """A whole configuration: the general keywords, and the sections by name in the order of the file."""
+
+    connectors: Mapping[str, ConnectorConfig] = field(default_factory=dict)
+    users: Mapping[str, UserConfig] = field(default_factory=dict)
+    warnings: tuple[ConfigError, ...] = field(default=(), compare=False)
+    """What works, but probably not as meant."""
+    file: str = field(default="", compare=False)
+    """The main file."""
+
+    nodeid: int = keyword(
+        kinds.whole(0, 8999), 0,
+        "Number of this node; the leading digits of all its message ids. Never change it while messages are under way.",
+        group=IDENTITY, example="1", apply=RESTART)
+    servername: str = keyword(
+        kinds.text(15, 1), "emg", "Name that the server gives itself towards clients (SMPP system_id) and in logs.",
+        group=IDENTITY, example="emg1")
+    draintime: float = keyword(
+        kinds.duration(), 30.0, "How long a stop waits for answers that are still to come.",
+        group=IDENTITY, unit="seconds", example="10")
+
+    spooldir: str = keyword(
+        kinds.PLACE, "/var/spool/emg", "Folder of the spool: messages, open reports, events. On a local disk.",
+        group=STORAGE, example="/var/spool/emg", apply=RESTART)
+    control: str = keyword(
+        kinds.PLACE, "/run/emg/control.sock", "Path of the control socket.",
+        group=STORAGE, example="/run/emg/control.sock", apply=RESTART)
+    metrics: Endpoint | None = keyword(
+        kinds.ENDPOINT, None, "Where to offer metrics to Prometheus over HTTP.",
+        group=STORAGE, example="127.0.0.1:9464", apply=RESTART)
+    database: str | None = keyword(
+        kinds.DATABASE_URL, None, "URL of the database with accounts, routes, prices and the message log.",
+        group=STORAGE, example="mysql+pymysql://emg:${DB_PASSWORD}@127.0.0.1/emg", apply=RESTART, secret=True)
+
+    maxtotalqueuesize: int = keyword(
+        kinds.whole(1), 2_000_000, 'Messages in all queues together; beyond it senders get "queue full".',
+        group=SPEED, unit="messages", example="500000")
+    headsize: int = keyword(
+        kinds.whole(1, 1_000_000), 2000, "Messages of one queue that are kept in memory; the others wait on disk.",
+        group=SPEED, unit="messages", example="5000", apply=RESTART)
+    outboxsize: int = keyword(
+        kinds.whole(1000), 5_000_000, "Events kept for the message log while the database is away.",
+        group=SPEED, unit="events", example="1000000")
+
+    dlrexpire: float = keyword(
+        kinds.duration(zero=False), 604800.0, "How long after sending a delivery report is waited for.",
+        group=REPORTS, unit="seconds", example="3d")
+    earlyexpire: float = keyword(
+        kinds.duration(zero=False), 300.0, "How long a report is kept that comes before the answer to its message.",
+        group=REPORTS, unit="seconds", example="60")
+    orphansize: int = keyword(
+        kinds.whole(0, 10_000_000), 10000,
+        "Reports without a message that are kept for looking at; the oldest go first.",
+        group=REPORTS, unit="reports", example="1000")
+    orphanexpire: float = keyword(
+        kinds.duration(zero=False), 604800.0, "How long they are kept.",
+        group=REPORTS, unit="seconds", example="1d")
+
+    routes: str | None = keyword(
+        kinds.FILE, None, "The routing table (CSV: prefix,account,connector_in,connector_out,priority,weight,enabled).",
+        group=TABLES, example="routes.csv")
+    prices: str | None = keyword(
+        kinds.FILE, None,
+        "The price table (CSV: prefix,account,connector_in,connector_out,price,cost,currency,valid_from).",
+        group=TABLES, example="prices.csv")
+    blacklist: str | None = keyword(
+        kinds.FILE, None,
+        "Addresses that are refused or logged (a line: address TAB REJECT or LOG, TAB SOURCEADDR or DESTADDR).",
+        group=TABLES, example="blacklist.txt")
+    whitelist: str | None = keyword(
+        kinds.FILE, None, "Addresses that are let through whatever the black list says.",
+        group=TABLES, example="whitelist.txt")
+    cmrexpire: float = keyword(
+        kinds.duration(zero=False), 60.0,
+        "How long the route of the first part of a long message holds for the other parts.",
+        group=ROUTING, unit="seconds", example="120")
+
+    default_vp: float = keyword(
+        kinds.duration(zero=False), 172800.0, "How long a message without validity period is tried.",
+        group=FIELDS, unit="seconds", example="1d")
+    maxvp: float = keyword(
+        kinds.duration(zero=False), 604800.0, "Longest validity period; a longer one is shortened to it.",
+        group=FIELDS, unit="seconds", example="3d")
+    default_charcode_text: TextCharset = keyword(
+        kinds.choice(TextCharset, CHARSETS), TextCharset.UTF8, "Charset of plain text that comes without one.",
+        group=LONG, example="LATIN1")
+
+    logdir: str = keyword(
+        kinds.PLACE, "/var/log/emg", "Folder of the logs.",
+        group=LOGGING, example="/var/log/emg", apply=RESTART)
+    loglevel: LogLevel = keyword(
+        kinds.choice(LogLevel), LogLevel.INFO, "Least important level that the server logs.",
+        group=LOGGING, example="DEBUG")
+    connector_loglevel: LogLevel = keyword(
+        kinds.choice(LogLevel), LogLevel.INFO, "The same for connectors that say nothing else.",
+        group=LOGGING, example="DEBUG", inherits="LOGLEVEL")
+    logpdu: bool = keyword(
+        kinds.FLAG, False,
+        "Log every PDU of connectors that say nothing else. Passwords are left out, message texts are not.",
+        group=LOGGING, example="LOGPDU")
+    logyear: bool = keyword(
+        kinds.FLAG, False, "Write the year into the times of the logs.",
+        group=LOGGING, example="LOGYEAR")
+    rotatelogsize: int = keyword(
+        kinds.size(1 << 10, 1 << 40), 100 << 20, "Size at which a log file is put aside and a new one begun.",
+        group=LOGGING, unit="bytes", example="20M")
+    rotatelogs: int = keyword(
+        kinds.whole(1, 1000), 10, "Log files kept.",
+        group=LOGGING, unit="files", example="30")
+    profiling_threshold: float = keyword(
+        kinds.rate(3600, "seconds, decimals allowed, 0 for off"), 0.0, "Operations slower than this are logged.",
+        group=LOGGING, unit="seconds", example="0.5", otherwise="off")
