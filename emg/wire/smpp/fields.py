@@ -9,7 +9,7 @@ raises `PduError`.
 
 import struct
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
@@ -80,7 +80,7 @@ class CString(msgspec.Struct, frozen=True):
     tolerated: int = 0
 
     def reading(self, name: str, offset: int, *, response: bool) -> Reading:
-        """Lines for the decoder. A response can't be refused: a string without NUL goes to the end of the frame there."""
+        """Lines for the decoder. A response can't be refused: a string without NUL ends with the frame there."""
         missing = ["    if end < 0:", "        end = len(text)"] if response else []
         return Reading(
             [
@@ -145,3 +145,18 @@ class Listed(msgspec.Struct, frozen=True):
 
 
 Kind = U8 | CString | ShortMessage | Listed
+
+Octet = Annotated[int, U8()]
+ServiceType = Annotated[str, CString(6, Status.RINVSERTYP)]
+SourceAddress = Annotated[str, CString(21, Status.RINVSRCADR)]
+DestinationAddress = Annotated[str, CString(21, Status.RINVDSTADR)]
+LongSourceAddress = Annotated[str, CString(65, Status.RINVSRCADR)]
+LongDestinationAddress = Annotated[str, CString(65, Status.RINVDSTADR)]
+ScheduleTime = Annotated[str, CString(17, Status.RINVSCHED)]
+ValidityTime = Annotated[str, CString(17, Status.RINVEXPIRY)]
+SystemId = Annotated[str, CString(16, Status.RINVSYSID)]
+Password = Annotated[str, CString(9, Status.RINVPASWD)]
+MessageId = Annotated[str, CString(65, Status.RINVMSGID)]
+# A provider may answer with a longer id than the standard allows: refusing it would lose the report of a sent message.
+ResponseId = Annotated[str, CString(65, Status.RINVMSGID, tolerated=256)]
+Text = Annotated[bytes, ShortMessage()]

@@ -4,10 +4,12 @@ Both are an octet with the count and then the entries (3.4 §4.5.1.1, §4.5.1.2,
 or IndexError where the frame ends inside an entry; the writers raise `LocalProtocolError`.
 """
 
+from typing import Annotated
+
 import msgspec
 
 from emg.errors import LocalProtocolError
-from emg.wire.smpp.fields import bad_field, unfit
+from emg.wire.smpp.fields import Listed, bad_field, unfit
 from emg.wire.smpp.names import Status
 
 ADDRESS_SIZE = 21
@@ -114,3 +116,7 @@ def _fitting(value: str, name: str) -> str:
     if len(value) >= ADDRESS_SIZE or "\0" in value:
         raise unfit(name, ADDRESS_SIZE - 1)
     return value
+
+
+Destinations = Annotated[tuple[Destination, ...], Listed(read_destinations, write_destinations)]
+Refused = Annotated[tuple[UnsuccessSme, ...], Listed(read_unsuccessful, write_unsuccessful)]

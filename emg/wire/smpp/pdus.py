@@ -10,33 +10,25 @@ from typing import Annotated, ClassVar
 
 import msgspec
 
-from emg.wire.smpp.fields import U8, CString, Listed, ShortMessage
-from emg.wire.smpp.lists import (
-    Destination,
-    UnsuccessSme,
-    read_destinations,
-    read_unsuccessful,
-    write_destinations,
-    write_unsuccessful,
+from emg.wire.smpp.fields import (
+    CString,
+    DestinationAddress,
+    LongDestinationAddress,
+    LongSourceAddress,
+    MessageId,
+    Octet,
+    Password,
+    ResponseId,
+    ScheduleTime,
+    ServiceType,
+    SourceAddress,
+    SystemId,
+    Text,
+    ValidityTime,
 )
-from emg.wire.smpp.names import CommandId, Status
-
-Tlvs = tuple[tuple[int, bytes], ...]
-
-Octet = Annotated[int, U8()]
-ServiceType = Annotated[str, CString(6, Status.RINVSERTYP)]
-SourceAddress = Annotated[str, CString(21, Status.RINVSRCADR)]
-DestinationAddress = Annotated[str, CString(21, Status.RINVDSTADR)]
-LongSourceAddress = Annotated[str, CString(65, Status.RINVSRCADR)]
-LongDestinationAddress = Annotated[str, CString(65, Status.RINVDSTADR)]
-ScheduleTime = Annotated[str, CString(17, Status.RINVSCHED)]
-ValidityTime = Annotated[str, CString(17, Status.RINVEXPIRY)]
-SystemId = Annotated[str, CString(16, Status.RINVSYSID)]
-Password = Annotated[str, CString(9, Status.RINVPASWD)]
-MessageId = Annotated[str, CString(65, Status.RINVMSGID)]
-# A provider may answer with a longer id than the standard allows: refusing it would lose the report of a sent message.
-ResponseId = Annotated[str, CString(65, Status.RINVMSGID, tolerated=256)]
-Text = Annotated[bytes, ShortMessage()]
+from emg.wire.smpp.lists import Destinations, Refused
+from emg.wire.smpp.names import CommandId
+from emg.wire.smpp.tlvs import Tlvs
 
 
 class Pdu(msgspec.Struct, gc=False):
@@ -166,19 +158,23 @@ class ShortMessagePdu(Pdu, gc=False):
     tlvs: Tlvs = ()
 
 
+class MessageIdResp(Pdu, gc=False):
+    """The body that the answers to all kinds of messages share (§4.4.2); its TLVs are 5.0, but for data_sm_resp."""
+
+    message_id: ResponseId = ""
+    tlvs: Tlvs = ()
+
+
 class SubmitSm(ShortMessagePdu, gc=False):
     """A message from an ESME (§4.4.1)."""
 
     command_id: ClassVar[int] = CommandId.SUBMIT_SM
 
 
-class SubmitSmResp(Pdu, gc=False):
-    """Answer to `SubmitSm` (§4.4.2); TLVs from 5.0 on."""
+class SubmitSmResp(MessageIdResp, gc=False):
+    """Answer to `SubmitSm` (§4.4.2)."""
 
     command_id: ClassVar[int] = CommandId.SUBMIT_SM_RESP
-
-    message_id: ResponseId = ""
-    tlvs: Tlvs = ()
 
 
 class DeliverSm(ShortMessagePdu, gc=False):
@@ -187,13 +183,10 @@ class DeliverSm(ShortMessagePdu, gc=False):
     command_id: ClassVar[int] = CommandId.DELIVER_SM
 
 
-class DeliverSmResp(Pdu, gc=False):
+class DeliverSmResp(MessageIdResp, gc=False):
     """Answer to `DeliverSm` (§4.6.2). message_id is unused: one that comes all the same is kept."""
 
     command_id: ClassVar[int] = CommandId.DELIVER_SM_RESP
-
-    message_id: ResponseId = ""
-    tlvs: Tlvs = ()
 
 
 class DataSm(Pdu, gc=False):
@@ -214,13 +207,10 @@ class DataSm(Pdu, gc=False):
     tlvs: Tlvs = ()
 
 
-class DataSmResp(Pdu, gc=False):
+class DataSmResp(MessageIdResp, gc=False):
     """Answer to `DataSm` (§4.7.2)."""
 
     command_id: ClassVar[int] = CommandId.DATA_SM_RESP
-
-    message_id: ResponseId = ""
-    tlvs: Tlvs = ()
 
 
 class SubmitMulti(Pdu, gc=False):
@@ -232,7 +222,7 @@ class SubmitMulti(Pdu, gc=False):
     source_addr_ton: Octet = 0
     source_addr_npi: Octet = 0
     source_addr: SourceAddress = ""
-    dest_address: Annotated[tuple[Destination, ...], Listed(read_destinations, write_destinations)] = ()
+    dest_address: Destinations = ()
     esm_class: Octet = 0
     protocol_id: Octet = 0
     priority_flag: Octet = 0
@@ -252,7 +242,7 @@ class SubmitMultiResp(Pdu, gc=False):
     command_id: ClassVar[int] = CommandId.SUBMIT_MULTI_RESP
 
     message_id: ResponseId = ""
-    unsuccess_sme: Annotated[tuple[UnsuccessSme, ...], Listed(read_unsuccessful, write_unsuccessful)] = ()
+    unsuccess_sme: Refused = ()
     tlvs: Tlvs = ()
 
 
@@ -356,13 +346,10 @@ class BroadcastSm(Pdu, gc=False):
     tlvs: Tlvs = ()
 
 
-class BroadcastSmResp(Pdu, gc=False):
+class BroadcastSmResp(MessageIdResp, gc=False):
     """Answer to `BroadcastSm` (5.0 §4.4.1.2)."""
 
     command_id: ClassVar[int] = CommandId.BROADCAST_SM_RESP
-
-    message_id: ResponseId = ""
-    tlvs: Tlvs = ()
 
 
 class QueryBroadcastSm(Pdu, gc=False):
@@ -377,13 +364,10 @@ class QueryBroadcastSm(Pdu, gc=False):
     tlvs: Tlvs = ()
 
 
-class QueryBroadcastSmResp(Pdu, gc=False):
+class QueryBroadcastSmResp(MessageIdResp, gc=False):
     """Answer to `QueryBroadcastSm` (5.0 §4.6.1.2); the state is in the TLVs."""
 
     command_id: ClassVar[int] = CommandId.QUERY_BROADCAST_SM_RESP
-
-    message_id: ResponseId = ""
-    tlvs: Tlvs = ()
 
 
 class CancelBroadcastSm(Pdu, gc=False):
