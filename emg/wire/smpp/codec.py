@@ -13,8 +13,8 @@ from typing import Any, cast, get_type_hints
 from emg.errors import LocalProtocolError
 from emg.wire.smpp.fields import Kind, Listed, PduError, ShortMessage, bad_field, unfit
 from emg.wire.smpp.names import RESPONSE, Status, Tag
-from emg.wire.smpp.pdus import BY_COMMAND, Pdu
-from emg.wire.smpp.tlvs import Tlvs, read_tlvs, tlv, write_tlvs
+from emg.wire.smpp.pdus import BY_COMMAND, Pdu, Tlvs
+from emg.wire.smpp.tlvs import read_tlvs, tlv, write_tlvs
 
 __all__ = ["HEADER_SIZE", "PduError", "decode", "decoder_source", "encode", "encoder_source", "tlv"]
 

@@ -27,8 +27,9 @@ from emg.wire.smpp.fields import (
     ValidityTime,
 )
 from emg.wire.smpp.lists import Destinations, Refused
-from emg.wire.smpp.names import CommandId
-from emg.wire.smpp.tlvs import Tlvs
+from emg.wire.smpp.names import CommandId, Status
+
+Tlvs = tuple[tuple[int, bytes], ...]
 
 
 class Pdu(msgspec.Struct, gc=False):

@@ -11,8 +11,7 @@ from typing import NamedTuple
 from emg.errors import LocalProtocolError
 from emg.wire.smpp.fields import PduError
 from emg.wire.smpp.names import Status, Tag, Version
-
-Tlvs = tuple[tuple[int, bytes], ...]
+from emg.wire.smpp.pdus import Tlvs
 
 _unpack_head = struct.Struct(">HH").unpack_from
 _pack_head = struct.Struct(">HH").pack
