@@ -2,7 +2,7 @@
 # The property tests over and over with fresh random input, for FUZZ_SECONDS (300) in all. Stops at the first failure, which
 # hypothesis prints with the call that repeats it.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 
 mapfile -t files < <(git grep -l 'from hypothesis import' -- 'tests/**/test_*.py')
 [ ${#files[@]} -gt 0 ] || { echo "There are no property tests." >&2; exit 1; }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # All static checks. Every one runs, so that one call shows everything there is to mend; fails if any does.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 
 failed=0
 check() {

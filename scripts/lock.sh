@@ -2,7 +2,7 @@
 # Writes requirements.lock and requirements-dev.lock from pyproject.toml, whole tree with hashes, for the Python that all targets run.
 # Both locks agree: the small one is computed first and bounds the large one.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 
 tools=$(mktemp -d)
 trap 'rm -rf "$tools"' EXIT

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes .venv from a lock file (the argument) and puts the command `emg` into it. Says what to install where it can't do it itself.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 lock=$1
 
 # The system's own Python first: a virtual environment on top of it outlives what a user has in his path.

@@ -2,7 +2,7 @@
 # Runs all tests: those that need nothing but themselves on all cores, then those that start programs, one after the other.
 # Arguments go to pytest (scripts/test.sh -k receipt).
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 
 # bearerbox and smsbox are the foreign peers of tests/integration.
 scripts/packages.sh kannel || exit 1
