@@ -7,7 +7,6 @@ keyword. Parser, checker, comparison, documentation and `emg check -v` all walk 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from functools import cache
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar, cast
 
@@ -104,7 +103,6 @@ def keyword(
     return cast(T | D, field(default=default, repr=not secret, metadata={"keyword": row}))
 
 
-@cache
 def table(cls: type) -> MappingProxyType[str, Keyword]:
     """The keywords of a section of the model, by name, in the order of declaration."""
     rows = (

@@ -28,7 +28,6 @@ from typing import Protocol
 from emg.config.faults import Findings, Unreadable
 
 KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}", re.ASCII)
-SECTION = re.compile(r"(\S+)(?:\s+([^<>=]*?))?\s*<")
 SECTION_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}", re.ASCII)
 SECTION_NAME_SAYS = "letters, digits and _ . @ -, at most 64, not starting with a sign"
 DOUBLE_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"\s*(?:#.*)?')
@@ -133,8 +132,8 @@ class _Parser:
 
     def open(self, line: str) -> None:
         self.close_unfinished()
-        match = SECTION.fullmatch(line)
-        kind, name = (match[1], match[2] or "") if match else (line, "")
+        words = line[:-1].split()
+        kind, name = words if len(words) == 2 else ("", "")
         if not KEY.fullmatch(kind) or not SECTION_NAME.fullmatch(name):
             self.fault(f"a section starts with TYPE name <, the name made of {SECTION_NAME_SAYS}")
         self.section = Section(kind.upper(), name, self.file, self.line)
