@@ -1,0 +1,233 @@
+"""`emg demo`: the whole product with demo data and a simulated operator, in the foreground. `make run` starts it.
+
+Puts its files into one folder (default `var/`), starts supervisord with the gateway and `emg sink`, sends a few messages and waits for
+their reports, says how to log in, and stays until Ctrl-C or SIGTERM. Then everything it started is gone; spool, logs and the
+configuration are there the next time. If it is killed itself, the kernel asks supervisord to stop.
+Fails with a sentence when the folder is in use, the configuration has faults, a port is taken, or the gateway does not come up.
+"""
+
+import argparse
+import contextlib
+import ctypes
+import fcntl
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import NoReturn
+
+from emg.config.load import load
+from emg.config.model import ServerConfig
+from emg.config.values import ConnectorType, Endpoint
+from emg.errors import EmgError
+
+ROOT = Path(__file__).parents[2]
+TEMPLATES = ROOT / "config" / "demo"
+KEPT = ("server.cfg", "routes.csv")
+"""Copied once and then left alone: they may have been changed."""
+
+START_SECONDS = 30.0
+STOP_SECONDS = 60.0
+"""More than any stopwaitsecs in supervisord.conf: supervisord kills what does not stop in time."""
+SEND_SECONDS = 30.0
+LOG_TAIL = 15
+
+MESSAGES = (
+    ("46701234567", "Hello, world"),
+    ("447700900123", "Crème brûlée: 5 €"),
+    ("819012345678", "こんにちは世界"),
+    ("46701234567", "A long message travels in parts and still has one id and one report. " * 4),
+)
+
+
+class DemoFailed(EmgError):
+    """The demo can't start, or something that it started went away."""
+
+
+def main(argv: list[str]) -> int:
+    """Run the demo until it is told to stop; the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="emg demo", description="The whole product with demo data and a simulated operator."
+    )
+    parser.add_argument(
+        "--dir", type=Path, default=Path("var"), help="folder of its configuration, spool and logs (default var)"
+    )
+    parser.add_argument("--once", action="store_true", help="stop as soon as the messages were shown")
+    options = parser.parse_args(argv)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    folder: Path = options.dir.resolve()
+    with alone(folder):
+        config = prepare(folder)
+        with supervised(folder, config) as supervisord:
+            wait_until_healthy(config, folder, supervisord)
+            send_messages(config)
+            if not options.once:
+                print(farewell(config, folder), flush=True)
+                stay(supervisord)
+    return 0
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold the folder for this demo alone. Raises DemoFailed when another one has it."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (folder / "demo.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DemoFailed(
+                f"another demo runs in {folder}: stop it, or give this one another folder with --dir"
+            ) from None
+        yield
+
+
+def prepare(folder: Path) -> ServerConfig:
+    """Fill the folder, and read the configuration that it holds. Raises ConfigFaults, and DemoFailed for a port in use."""
+    (folder / "log").mkdir(mode=0o700, exist_ok=True)
+    for name in KEPT:
+        if not (folder / name).exists():
+            shutil.copyfile(TEMPLATES / name, folder / name)
+    shutil.copyfile(TEMPLATES / "supervisord.conf", folder / "supervisord.conf")
+    config = load(folder / "server.cfg")
+    for connector in config.connectors.values():
+        check_free(connector.address[0])
+    return config
+
+
+def check_free(address: Endpoint) -> None:
+    """Raise DemoFailed when somebody listens there."""
+    with contextlib.suppress(OSError), socket.create_connection(address, timeout=1):
+        raise DemoFailed(f"something listens on {address} already; stop it, or change the address in server.cfg")
+
+
+def address_of(config: ServerConfig, kind: ConnectorType) -> Endpoint:
+    """Return the first address of the first connector of that type."""
+    return next(connector.address[0] for connector in config.connectors.values() if connector.type is kind)
+
+
+@contextlib.contextmanager
+def supervised(folder: Path, config: ServerConfig) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run supervisord, in a session of its own so that Ctrl-C is ours to handle; on the way out stop all that it started."""
+    environment = {
+        **os.environ,
+        "EMG": shlex.join([sys.executable, str(ROOT / "app.py")]),
+        "EMG_OPERATOR": str(address_of(config, ConnectorType.OUTGOING)),
+    }
+    command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(folder / "supervisord.conf")]
+    supervisord = subprocess.Popen(  # noqa: S603 - our own interpreter and files
+        command,
+        env=environment,
+        start_new_session=True,
+        stdin=subprocess.DEVNULL,
+        preexec_fn=stop_with_parent,  # noqa: PLW1509 - no threads here
+    )
+    try:
+        yield supervisord
+    finally:
+        # A second Ctrl-C would leave programs behind: from here on the time limit decides.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        stop(supervisord)
+
+
+def stop_with_parent() -> None:
+    """Ask the kernel for a SIGTERM when our parent dies (prctl(2), PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
+def stop(supervisord: "subprocess.Popen[bytes]") -> None:
+    """Have supervisord stop its programs and itself."""
+    supervisord.terminate()
+    # The terminal may be what went away.
+    with contextlib.suppress(OSError):
+        print("\nStopping …", flush=True)
+    try:
+        supervisord.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        supervisord.kill()
+        raise DemoFailed(
+            "supervisord did not stop in time and was killed; look for what it left with: pgrep -af emg"
+        ) from None
+
+
+def wait_until_healthy(config: ServerConfig, folder: Path, supervisord: "subprocess.Popen[bytes]") -> None:
+    """Wait until the gateway answers that it works. Raises DemoFailed with the end of its log."""
+    print(f"Starting the gateway and a simulated operator in {folder}", flush=True)
+    deadline = time.monotonic() + START_SECONDS
+    while not healthy(config.control):
+        if supervisord.poll() is not None:
+            fail("supervisord ended", folder / "log" / "supervisord.log")
+        if time.monotonic() > deadline:
+            fail(f"the gateway did not come up in {START_SECONDS:.0f} seconds", folder / "log" / "gateway.out")
+        time.sleep(0.1)
+
+
+def healthy(control: str) -> bool:
+    """Whether GET /health on the control socket says so."""
+    connection = HTTPConnection("gateway", timeout=2)
+    connection.sock = socket.socket(socket.AF_UNIX)
+    connection.sock.settimeout(2)
+    try:
+        connection.sock.connect(control)
+        connection.request("GET", "/health")
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def fail(reason: str, log: Path) -> NoReturn:
+    """Raise DemoFailed with the last lines of a log."""
+    lines = log.read_text(errors="replace").splitlines()[-LOG_TAIL:] if log.exists() else []
+    raise DemoFailed("\n".join([f"{reason}; the end of {log}:", *lines]))
+
+
+def send_messages(config: ServerConfig) -> None:
+    """Send each message with `emg send`, as anybody would, and show what it prints. Raises DemoFailed when one does not come back."""
+    address = address_of(config, ConnectorType.INCOMING)
+    for number, text in MESSAGES:
+        arguments = ["send", str(address), "--system-id", "demo", "--to", number, "--text", text, "--report"]
+        print(f"\n$ emg {shlex.join(arguments)}", flush=True)
+        command = [sys.executable, str(ROOT / "app.py"), *arguments]
+        environment = {**os.environ, "EMG_PASSWORD": "demo"}
+        try:
+            code = subprocess.run(command, env=environment, timeout=SEND_SECONDS, check=False).returncode  # noqa: S603 - our own
+        except subprocess.TimeoutExpired:
+            raise DemoFailed(f"no report within {SEND_SECONDS:.0f} seconds") from None
+        if code:
+            raise DemoFailed(f"emg send ended with {code}")
+
+
+def farewell(config: ServerConfig, folder: Path) -> str:
+    """What to do now."""
+    control = os.path.relpath(config.control)
+    return f"""
+The gateway is up, and so is the operator behind it. Log in with any SMPP client:
+
+    host and port  {address_of(config, ConnectorType.INCOMING)}
+    system_id      demo
+    password       demo
+
+Look inside with:
+
+    emg ctl -s {control} status
+    supervisorctl -c {os.path.relpath(folder / "supervisord.conf")} status
+    tail -f {os.path.relpath(folder / "log")}/*
+
+Ctrl-C stops everything. Messages and logs stay in {os.path.relpath(folder)}."""
+
+
+def stay(supervisord: "subprocess.Popen[bytes]") -> None:
+    """Wait for the signal that ends the demo, which is how it is meant to end. Raises DemoFailed if supervisord goes first."""
+    with contextlib.suppress(KeyboardInterrupt):
+        supervisord.wait()
+        raise DemoFailed("supervisord ended by itself; its log tells why")
