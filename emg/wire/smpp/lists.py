@@ -102,6 +102,8 @@ def _count(count: int, name: str) -> str:
 
 
 def _read_string(frame: bytes, text: str, at: int, name: str, status: int) -> tuple[str, int]:
+    if not frame[at]:
+        return "", at + 1
     end = text.find("\0", at)
     if not 0 <= end - at < ADDRESS_SIZE:
         raise bad_field(frame, name, status)

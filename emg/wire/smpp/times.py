@@ -26,7 +26,10 @@ def parse_time(text: str, now: float) -> float | None:
         return _later(now, 12 * year + month) + day * 86400 + hour * 3600 + minute * 60 + second + tenths / 10
     if kind not in "+-" or quarters > _MOST_QUARTERS:
         raise ValueError(f"not an SMPP time: {text!r}")
-    local = datetime(_century(year, now) + year, month, day, hour, minute, second, tzinfo=UTC)
+    try:
+        local = datetime(_century(year, now) + year, month, day, hour, minute, second, tzinfo=UTC)
+    except ValueError:
+        raise ValueError(f"not an SMPP time: {text!r}") from None
     offset = quarters * _QUARTER if kind == "+" else -quarters * _QUARTER
     return local.timestamp() - offset + tenths / 10
 
