@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from emg.config.values import ConnectorType
+from emg.config.values import ConnectorType, Endpoint
 from emg.tools import demo
 
 
@@ -45,7 +45,7 @@ def test_a_port_in_use_is_named_before_anything_starts():
     with socket.create_server(("127.0.0.1", 0)) as somebody:
         port = somebody.getsockname()[1]
         with pytest.raises(demo.DemoFailed, match=f"127.0.0.1:{port}"):
-            demo.check_free(("127.0.0.1", port))
+            demo.check_free(Endpoint("127.0.0.1", port))
 
 
 def test_a_gateway_that_does_not_listen_is_not_healthy(tmp_path):
