@@ -163,11 +163,10 @@ def numbers(text: str) -> Numbers:
     return result
 
 
-def add_login(parser: argparse.ArgumentParser, system_id: str) -> None:
-    """--system-id, --password (or the environment), --system-type."""
-    parser.add_argument(
-        "--system-id", default=system_id, metavar="NAME", help=f"account to log in with (default {system_id!r})"
-    )
+def add_login(parser: argparse.ArgumentParser, system_id: str | None) -> None:
+    """--system-id with this default, --password (or the environment), --system-type."""
+    shown = f" (default {system_id})" if system_id else ""
+    parser.add_argument("--system-id", default=system_id, metavar="NAME", help=f"account to log in with{shown}")
     parser.add_argument("--password", metavar="WORD", help=f"its password (default: ${PASSWORD_VARIABLE}, or none)")
     parser.add_argument("--system-type", default="", metavar="TYPE")
 
