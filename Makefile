@@ -33,8 +33,8 @@ lint: .venv/.for-work ## check format, style, types, layers, scripts
 format: .venv/.for-work ## bring the code into its format
 	@$(BIN)/ruff check --quiet --fix-only . && $(BIN)/ruff format .
 
-bench: .venv/.for-work ## measure, and write docs/performance.md
-	@$(BIN)/python -m tests.bench
+bench: .venv/.for-work ## measure what things cost
+	@scripts/bench.sh
 
 fuzz: .venv/.for-work ## feed random bytes and values for as long as FUZZ_SECONDS (300)
 	@scripts/fuzz.sh
