@@ -68,7 +68,7 @@ def main(argv: list[str]) -> int:
         config = prepare(folder)
         with supervised(folder, config) as supervisord:
             wait_until_healthy(config, folder, supervisord)
-            send_messages(config)
+            send_messages(folder)
             if not options.once:
                 print(farewell(config, folder), flush=True)
                 stay(supervisord)
@@ -191,20 +191,18 @@ def fail(reason: str, log: Path) -> NoReturn:
     raise DemoFailed("\n".join([f"{reason}; the end of {log}:", *lines]))
 
 
-def send_messages(config: ServerConfig) -> None:
+def send_messages(folder: Path) -> None:
     """Send each message with `emg send`, as anybody would, and show what it prints. Raises DemoFailed when one does not come back."""
-    address = address_of(config, ConnectorType.INCOMING)
     for number, text in MESSAGES:
-        arguments = ["send", str(address), "--system-id", "demo", "--to", number, "--text", text, "--report"]
+        arguments = ["send", "-c", os.path.relpath(folder / "server.cfg"), "--dlr", number, text]
         print(f"\n$ emg {shlex.join(arguments)}", flush=True)
         command = [sys.executable, str(ROOT / "app.py"), *arguments]
-        environment = {**os.environ, "EMG_PASSWORD": "demo"}
         try:
-            code = subprocess.run(command, env=environment, timeout=SEND_SECONDS, check=False).returncode  # noqa: S603 - our own
+            code = subprocess.run(command, timeout=SEND_SECONDS, check=False).returncode  # noqa: S603 - our own program
         except subprocess.TimeoutExpired:
             raise DemoFailed(f"no report within {SEND_SECONDS:.0f} seconds") from None
         if code:
-            raise DemoFailed(f"emg send ended with {code}")
+            raise DemoFailed("that message did not come back as delivered")
 
 
 def farewell(config: ServerConfig, folder: Path) -> str:
@@ -217,8 +215,9 @@ The gateway is up, and so is the operator behind it. Log in with any SMPP client
     system_id      demo
     password       demo
 
-Look inside with:
+Or send with, and look inside with:
 
+    emg send -c {os.path.relpath(config.file)} --dlr 46701234567 'My own message'
     emg ctl -s {control} status
     supervisorctl -c {os.path.relpath(folder / "supervisord.conf")} status
     tail -f {os.path.relpath(folder / "log")}/*
