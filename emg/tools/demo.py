@@ -43,8 +43,13 @@ MESSAGES = (
     ("46701234567", "Hello, world"),
     ("447700900123", "Crème brûlée: 5 €"),
     ("819012345678", "こんにちは世界"),
-    ("46701234567", "A long message travels in parts and still has one id and one report. " * 4),
+    (
+        "46701234567",
+        "A long message travels in several parts, and still it has one id and one report. " * 3,
+        "--payload",
+    ),
 )
+"""Number, text, and what else `emg send` is told."""
 
 
 class DemoFailed(EmgError):
@@ -70,8 +75,7 @@ def main(argv: list[str]) -> int:
             wait_until_healthy(config, folder, supervisord)
             send_messages(folder)
             if not options.once:
-                print(farewell(config, folder), flush=True)
-                stay(supervisord)
+                stay(farewell(config, folder), supervisord)
     return 0
 
 
@@ -193,8 +197,8 @@ def fail(reason: str, log: Path) -> NoReturn:
 
 def send_messages(folder: Path) -> None:
     """Send each message with `emg send`, as anybody would, and show what it prints. Raises DemoFailed when one does not come back."""
-    for number, text in MESSAGES:
-        arguments = ["send", "-c", os.path.relpath(folder / "server.cfg"), "--dlr", number, text]
+    for number, text, *rest in MESSAGES:
+        arguments = ["send", "-c", os.path.relpath(folder / "server.cfg"), "--dlr", *rest, number, text.strip()]
         print(f"\n$ emg {shlex.join(arguments)}", flush=True)
         command = [sys.executable, str(ROOT / "app.py"), *arguments]
         try:
@@ -225,8 +229,9 @@ Or send with, and look inside with:
 Ctrl-C stops everything. Messages and logs stay in {os.path.relpath(folder)}."""
 
 
-def stay(supervisord: "subprocess.Popen[bytes]") -> None:
-    """Wait for the signal that ends the demo, which is how it is meant to end. Raises DemoFailed if supervisord goes first."""
+def stay(text: str, supervisord: "subprocess.Popen[bytes]") -> None:
+    """Say it, and wait for the signal that ends the demo as it is meant to end. Raises DemoFailed if supervisord goes first."""
     with contextlib.suppress(KeyboardInterrupt):
+        print(text, flush=True)
         supervisord.wait()
         raise DemoFailed("supervisord ended by itself; its log tells why")
