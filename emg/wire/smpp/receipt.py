@@ -281,15 +281,21 @@ def as_report(receipt: Receipt, message_id: int) -> Report:
     )
 
 
+def _short_error(error: str) -> str:
+    """Three characters for a provider's error of another length. A number that does not fit is 999: a part of it would be another."""
+    if error and not error.isdecimal():
+        return error[:3]
+    digits = error.lstrip("0")
+    return digits.rjust(3, "0") if len(digits) <= 3 else "999"
+
+
 def write_receipt(report: Report, message_id: str, zone: int = 0) -> tuple[bytes, Tlvs]:
     """short_message (data_coding 0) and TLVs of the receipt for a customer who knows the message as `message_id`.
 
-    `zone`: his clock, minutes ahead of UTC. Raises nothing; what does not fit the classic fields is cut.
+    `zone`: his clock, minutes ahead of UTC. Raises nothing for a report that `as_report` can make; what does not fit the classic fields is cut.
     """
     word, message_state = WRITTEN[report.state]
-    error = report.error
-    if len(error) != 3:
-        error = error.lstrip("0").rjust(3, "0")[:3]
+    error = report.error if len(report.error) == 3 else _short_error(report.error)
     shift = zone * 60
     text = (
         f"id:{message_id} sub:{report.parts:03d} dlvrd:{report.delivered_parts:03d}"
