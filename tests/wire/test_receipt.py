@@ -1,6 +1,7 @@
 """Delivery receipts in the manner of many providers, and the ones we write."""
 
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -351,6 +352,8 @@ def test_a_receipt_becomes_a_report() -> None:
 def test_s36_smpplib_reads_what_we_write() -> None:
     text, tlvs = write_receipt(REPORT, "1000000000000005")
     frame = encode(pdus.DeliverSm(sequence=1, esm_class=4, short_message=text, tlvs=tlvs))
-    read = smpp.parse_pdu(frame, client=None, allow_unknown_opt_params=False)
+    read = smpp.parse_pdu(
+        frame, client=SimpleNamespace(sequence=1, next_sequence=lambda: 2), allow_unknown_opt_params=False
+    )
     assert (read.short_message, read.message_state) == (text, 2)
     assert read.receipted_message_id.rstrip(b"\0") == b"1000000000000005"
