@@ -134,6 +134,9 @@ def _fill(type: str, settings: Iterable[Setting], folder: str, findings: Finding
             findings.fault(setting.file, setting.line, reason)
         else:
             filled.given[row.name] = setting
+            if setting.faulty:
+                filled.broken.add(row.name)
+                continue
             try:
                 filled.values[row.attribute] = _read(row, setting, folder)
             except ValueError as fault:

@@ -14,13 +14,13 @@ from typing import Literal
 from emg.config import kinds
 from emg.config.keywords import Apply, keyword
 from emg.config.values import (
+    AVAILABLE,
     ConnectorType,
     Endpoint,
     LogLevel,
     MaybeSent,
     MessageMode,
     Mode,
-    MsgIdFormat,
     Network,
     Protocol,
     SslVerify,
@@ -54,7 +54,7 @@ class ConnectorConfig:
         "Who opens the connection: INCOMING listens, OUTGOING connects. Messages may go both ways on either.",
         group=SESSION, example="OUTGOING", needed=True, apply=REBUILD)
     protocol: Protocol = keyword(
-        kinds.choice(Protocol), Protocol.SMPP, "What is spoken.",
+        kinds.choice(Protocol, dict(Protocol.__members__), tuple(AVAILABLE)), Protocol.SMPP, "What is spoken.",
         group=SESSION, example="SMPP", needed=True, apply=REBUILD)
     address: tuple[Endpoint, ...] = keyword(
         kinds.ENDPOINTS, (),
@@ -194,10 +194,9 @@ class ConnectorConfig:
         kinds.FLAG, False,
         "Send one report for each part of a long message that was split here, instead of one for the whole.",
         group=REPORTS, example="PERPARTDLR")
-    msgid_format: MsgIdFormat = keyword(
-        kinds.ID_FORMAT, MsgIdFormat(),
-        "How the provider writes message ids in its answers and, after a colon, in its receipts. text compares them as they stand "
-        "(+nocase: in any case, +nozeros: without leading zeros), dec and hex as numbers.",
+    msgid_format: str = keyword(
+        kinds.ID_FORMAT, "text",
+        "How the provider writes message ids, in its answers and (after a colon) in its receipts; see below.",
         group=REPORTS, example="dec:hex")
     provider: str = keyword(
         kinds.GROUP_NAME, "",
@@ -205,10 +204,10 @@ class ConnectorConfig:
         group=REPORTS, example="operator1", otherwise="the connector's name")
 
     default_sourceaddr: str | None = keyword(
-        kinds.text(20), None, "Source address of messages without one.",
+        kinds.SENDER_ADDRESS, None, "Source address of messages without one.",
         group=FIELDS, example="12345")
     force_sourceaddr: str | None = keyword(
-        kinds.text(20), None, "Source address of all messages.",
+        kinds.SENDER_ADDRESS, None, "Source address of all messages.",
         group=FIELDS, example="ACME")
     default_sourceaddrton: int | None = keyword(
         TON, None, "Type of number of the source where it has none (0).",
@@ -271,28 +270,26 @@ class ConnectorConfig:
         OCTET, None, "Data coding written on all messages; their text is not converted.",
         group=FIELDS, example="0xF0")
 
-    requireprefix: tuple[str, ...] = keyword(
-        kinds.PREFIXES, (),
-        "Messages whose destination starts with none of these are refused. Looked at before anything is rewritten.",
-        group=ADDRESSES, example="46,47")
-    requireprefix_sourceaddr: tuple[str, ...] = keyword(
-        kinds.PREFIXES, (), "The same for the source.",
-        group=ADDRESSES, example="ACME")
+    replaceprefix: str | None = keyword(
+        kinds.SWAPS, None,
+        "Put NEW in the place of OLD at the start of the destination; the longest OLD that fits. The first rewriting.",
+        group=ADDRESSES, example="07/467")
+    replaceprefix_sourceaddr: str | None = keyword(
+        kinds.SWAPS, None, "The same for the source, if it is a number.", group=ADDRESSES, example="07/467")
+    removeprefix: str | None = keyword(
+        kinds.PREFIXES, None, "Take this off the destination; the longest that fits. The second rewriting.",
+        group=ADDRESSES, example="46")
+    removeprefix_sourceaddr: str | None = keyword(
+        kinds.PREFIXES, None, "The same for the source, if it is a number.", group=ADDRESSES, example="46")
+    requireprefix: str | None = keyword(
+        kinds.ONE_PREFIX, None, "Put this before the destination unless it starts with it. The last rewriting.",
+        group=ADDRESSES, example="+")
+    requireprefix_sourceaddr: str | None = keyword(
+        kinds.ONE_PREFIX, None, "The same for the source, if it is a number.", group=ADDRESSES, example="+")
     removeplus: bool = keyword(
-        kinds.FLAG, False, "Take a leading + off both addresses; this is the first rewriting.",
+        kinds.FLAG, False,
+        "Take a leading + off both addresses. Known for the sake of old configurations: it is always taken off.",
         group=ADDRESSES, example="REMOVEPLUS")
-    removeprefix: tuple[str, ...] = keyword(
-        kinds.PREFIXES, (), "Take the first of these that fits off the destination.",
-        group=ADDRESSES, example="00")
-    removeprefix_sourceaddr: tuple[str, ...] = keyword(
-        kinds.PREFIXES, (), "The same for the source.",
-        group=ADDRESSES, example="00")
-    replaceprefix: tuple[tuple[str, str], ...] = keyword(
-        kinds.SWAPS, (), "Put NEW in the place of the first OLD that fits the destination; this is the last rewriting.",
-        group=ADDRESSES, example="07:467")
-    replaceprefix_sourceaddr: tuple[tuple[str, str], ...] = keyword(
-        kinds.SWAPS, (), "The same for the source.",
-        group=ADDRESSES, example="07:467")
 
     default_charcode: Encoding = keyword(
         kinds.choice(Encoding, {"LATIN-1": Encoding.LATIN1}, (Encoding.GSM7, Encoding.LATIN1, Encoding.ASCII)),
@@ -315,7 +312,7 @@ class ConnectorConfig:
 
     retryscheme: str | None = keyword(
         kinds.FILE, None, "File that says per error code what to do: try again (when), or give up.",
-        group=RETRIES, example="retry.csv", otherwise="the built-in scheme")
+        group=RETRIES, example="retry.txt", otherwise="the built-in scheme")
     maxtries: int = keyword(
         kinds.whole(0, 100000), 0, "Attempts for a message before it fails.",
         group=RETRIES, example="10", otherwise="no limit but its validity")

@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 
 from emg.config.keywords import Kind, Reads
 from emg.config.syntax import SECTION_NAME, SECTION_NAME_SAYS
-from emg.config.values import Endpoint, IdBase, IdForm, LongOut, MessageMode, MsgIdFormat, Network, Operation
+from emg.config.values import Endpoint, LongOut, MessageMode, Network, Operation
 from emg.message import Want
 
 E = TypeVar("E", bound=Enum)
@@ -236,8 +236,12 @@ def _parse_network(value: str) -> Network:
         ) from None
 
 
-NETWORKS = listed(
-    Kind("network", "", _parse_network), "IP addresses or networks (192.0.2.0/24) with commas between them"
+_NETWORKS = listed(Kind("network", "", _parse_network), "")
+NETWORKS: Kind[tuple[Network, ...]] = Kind(
+    "networks",
+    "IP addresses or networks (192.0.2.0/24) with commas between them, or * for everywhere",
+    lambda value: () if value == "*" else _NETWORKS.parse(value),
+    lambda networks: _NETWORKS.show(networks) or "*",
 )
 
 
@@ -284,28 +288,45 @@ WANT = Kind(
 )
 
 PREFIX = re.compile(r"\+?[A-Za-z0-9]{1,20}|\+", re.ASCII)
-PREFIXES_SAYS = "the first characters of an address (46, 0046, +46); several with commas between them"
+PREFIX_SAYS = "the first characters of an address, such as 46, 00 or +"
 
 
-def _prefix(value: str) -> str:
+def _parse_prefix(value: str) -> str:
     if not PREFIX.fullmatch(value):
-        raise ValueError(f"must be {PREFIXES_SAYS}")
+        raise ValueError(f"must be {PREFIX_SAYS}")
     return value
 
 
-PREFIXES = listed(Kind("prefix", "", _prefix), PREFIXES_SAYS)
+ONE_PREFIX = Kind("prefix", PREFIX_SAYS, _parse_prefix)
+PREFIXES = Kind(
+    "prefixes",
+    f"{PREFIX_SAYS}; several with commas between them",
+    lambda value: ",".join(_parse_prefix(item) for item in items(value)),
+)
 
-SWAPS_SAYS = "OLD:NEW prefixes such as 00:46 (NEW may be empty); several with commas between them"
+SWAPS_SAYS = "OLD/NEW such as 07/467 (NEW may be empty); several with commas between them"
 
 
-def _parse_swap(value: str) -> tuple[str, str]:
-    old, colon, new = value.partition(":")
-    if not colon or not PREFIX.fullmatch(old) or (new and not PREFIX.fullmatch(new)):
+def _parse_swap(value: str) -> str:
+    old, slash, new = value.partition("/")
+    if not slash or not PREFIX.fullmatch(old) or (new and not PREFIX.fullmatch(new)):
         raise ValueError(f"must be {SWAPS_SAYS}")
-    return old, new
+    return value
 
 
-SWAPS = listed(Kind("swap", "", _parse_swap, ":".join), SWAPS_SAYS)
+SWAPS = Kind("swaps", SWAPS_SAYS, lambda value: ",".join(_parse_swap(item) for item in items(value)))
+
+SENDER = re.compile(r"\+?[0-9]{1,20}|[\x20-\x7e\xa0-\xff]{1,11}")
+SENDER_SAYS = "a number of at most 20 digits, or a name of at most 11 characters"
+
+
+def _parse_sender(value: str) -> str:
+    if not SENDER.fullmatch(value):
+        raise ValueError(f"must be {SENDER_SAYS}")
+    return value
+
+
+SENDER_ADDRESS = Kind("sender", SENDER_SAYS, _parse_sender)
 
 PATTERN = re.compile(r"[^\s,]{1,40}")
 
@@ -333,35 +354,16 @@ def _parse_message_mode(value: str) -> MessageMode:
 
 MESSAGE_MODE = Kind("long messages", MODES_SAYS, _parse_message_mode)
 
-ID_FORMS_SAYS = (
-    "text, dec or hex, two of them with a colon between (answer:receipt) if they differ; "
-    "text may be followed by +nocase and +nozeros"
-)
+ID_FORMATS = ("text", "auto", "dec", "hex", "dec:hex", "hex:dec")
 
 
-def _parse_id_form(value: str) -> IdForm:
-    base, *options = value.lower().split("+")
-    if (
-        base not in ("text", "dec", "hex")
-        or len(set(options)) < len(options)
-        or not set(options) <= {"nocase", "nozeros"}
-    ):
-        raise ValueError(f"must be {ID_FORMS_SAYS}")
-    if options and base != "text":
-        raise ValueError(
-            "must have +nocase and +nozeros after text only: in numbers neither case nor leading zeros count"
-        )
-    return IdForm(IdBase(base), "nocase" in options, "nozeros" in options)
+def _parse_id_format(value: str) -> str:
+    if value.lower() not in ID_FORMATS:
+        raise ValueError(f"must be {' or '.join(ID_FORMATS)}")
+    return value.lower()
 
 
-def _parse_id_format(value: str) -> MsgIdFormat:
-    forms = [_parse_id_form(part.strip()) for part in value.split(":")]
-    if len(forms) > 2:
-        raise ValueError(f"must be {ID_FORMS_SAYS}")
-    return MsgIdFormat(forms[0], forms[-1])
-
-
-ID_FORMAT = Kind("id format", ID_FORMS_SAYS, _parse_id_format)
+ID_FORMAT = Kind("id format", " or ".join(ID_FORMATS), _parse_id_format)
 
 
 def _parse_operations(value: str) -> frozenset[Operation]:

@@ -19,14 +19,11 @@ from emg.config.keywords import Apply, keyword
 from emg.config.values import (
     ConnectorType,
     Endpoint,
-    IdBase,
-    IdForm,
     LogLevel,
     LongOut,
     MaybeSent,
     MessageMode,
     Mode,
-    MsgIdFormat,
     Network,
     Operation,
     Protocol,
@@ -39,14 +36,11 @@ __all__ = [
     "ConnectorConfig",
     "ConnectorType",
     "Endpoint",
-    "IdBase",
-    "IdForm",
     "LogLevel",
     "LongOut",
     "MaybeSent",
     "MessageMode",
     "Mode",
-    "MsgIdFormat",
     "Network",
     "Operation",
     "Protocol",
@@ -76,7 +70,7 @@ class UserConfig:
 
     password: str = keyword(
         kinds.text(256, 1), "",
-        "The password as it is, or its argon2 hash ($argon2id$…), which is better kept in a file.",
+        "The password, or better its argon2 hash ($argon2id$…).",
         group=USER_LOGIN, example="${ACME_PASSWORD}", needed=True, secret=True)
     access: tuple[Network, ...] = keyword(
         kinds.NETWORKS, (), "From where the user may connect.",
@@ -116,7 +110,7 @@ class UserConfig:
         kinds.CONNECTOR_NAME, None, "Reports for this user's messages go to this connector instead of back to him.",
         group=USER_MESSAGES, example="reports")
     force_sourceaddr: str | None = keyword(
-        kinds.text(20), None, "Source address of all messages of this user.",
+        kinds.SENDER_ADDRESS, None, "Source address of all messages of this user.",
         group=USER_MESSAGES, example="ACME")
     sourceaddr: tuple[str, ...] = keyword(
         kinds.PATTERNS, (), "Source addresses that the user may send from; others are refused.",

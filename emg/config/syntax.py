@@ -42,13 +42,17 @@ DEEPEST_INCLUDE = 20
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """`KEY=VALUE` or a bare `KEY` (value None). `raw` is the value as it stands in the file, with `${NAME}` unreplaced."""
+    """`KEY=VALUE` or a bare `KEY` (value None). `raw` is the value as it stands in the file, with `${NAME}` unreplaced.
+
+    `faulty`: its value could not be read, which has been noted; it is kept so that nobody calls the keyword missing.
+    """
 
     name: str
     value: str | None = field(repr=False)
     raw: str = field(repr=False)
     file: str
     line: int
+    faulty: bool = False
 
 
 @dataclass(slots=True)
@@ -158,13 +162,11 @@ class _Parser:
             self.fault("the word before = is not a keyword: letters, digits and _, starting with a letter")
             return
         value = self.value(rest)
-        if value is None:
-            return
-        setting = Setting(name, value, rest.strip(" \t"), self.file, self.line)
-        if name == "INCLUDE":
-            self.include(setting, value)
-        else:
+        setting = Setting(name, value, rest.strip(" \t"), self.file, self.line, faulty=value is None)
+        if name != "INCLUDE":
             self.keep(setting)
+        elif value is not None:
+            self.include(setting, value)
 
     def keep(self, setting: Setting) -> None:
         if setting.name == "INCLUDE":

@@ -1,17 +1,12 @@
 """The kinds of values that a configuration holds and that plain numbers and strings can't express. Pure.
 
-Enumerations carry EMG's spelling as their member name. `IdForm` is the one place that knows how a provider writes message ids.
+Enumerations carry EMG's spelling as their member name.
 """
 
 import ipaddress
 from dataclasses import dataclass
-from enum import Enum, IntEnum, StrEnum
+from enum import IntEnum, StrEnum
 from typing import NamedTuple
-
-HEX_DIGITS = "0123456789abcdefABCDEF"
-DECIMAL_DIGITS = "0123456789"
-LONGEST_NUMBER = 64
-"""Ids with more digits are compared as text: converting them would cost more than the match is worth."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -122,53 +117,3 @@ class MessageMode:
 
     def __str__(self) -> str:
         return f"{self.out.name},JOIN" if self.join else self.out.name
-
-
-class IdBase(Enum):
-    """How a provider's message id is to be read: as it stands, or as a number."""
-
-    TEXT = "text"
-    DEC = "dec"
-    HEX = "hex"
-
-
-@dataclass(frozen=True, slots=True)
-class IdForm:
-    """How one place (answers, or receipts) writes message ids."""
-
-    base: IdBase = IdBase.TEXT
-    nocase: bool = False
-    """Upper and lower case are the same (TEXT only: numbers have no case)."""
-    nozeros: bool = False
-    """Leading zeros don't count (TEXT only: they never count in numbers)."""
-
-    def normal(self, written: str) -> str:
-        """The form in which ids are kept and compared: equal exactly if they mean the same id.
-
-        Numbers become decimal without leading zeros. What is no number of its base (a provider that mixes UUIDs in) stays
-        as it is written. Never raises.
-        """
-        if self.base is IdBase.TEXT:
-            if self.nozeros:
-                written = written.lstrip("0") or written[:1]
-            return written.lower() if self.nocase else written
-        if not written or len(written) > LONGEST_NUMBER:
-            return written
-        if self.base is IdBase.DEC:
-            return written if written.strip(DECIMAL_DIGITS) else str(int(written))
-        digits = written[2:] if written[:2] in ("0x", "0X") else written
-        return written if not digits or digits.strip(HEX_DIGITS) else str(int(digits, 16))
-
-    def __str__(self) -> str:
-        return self.base.value + ("+nocase" if self.nocase else "") + ("+nozeros" if self.nozeros else "")
-
-
-@dataclass(frozen=True, slots=True)
-class MsgIdFormat:
-    """MSGID_FORMAT: how a provider writes ids in its answers and in its receipts."""
-
-    answer: IdForm = IdForm()
-    receipt: IdForm = IdForm()
-
-    def __str__(self) -> str:
-        return str(self.answer) if self.answer == self.receipt else f"{self.answer}:{self.receipt}"
