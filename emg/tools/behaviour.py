@@ -6,6 +6,7 @@ the report. Random draws come from one seeded generator, so that a run can be re
 
 import bisect
 import itertools
+import math
 import random
 from dataclasses import dataclass, field
 
@@ -53,7 +54,7 @@ class Chooser:
         weights = [weight for weight in behaviour.report_states.values() if weight > 0]
         self._edges = [edge / sum(weights) for edge in itertools.accumulate(weights)]
         self._tokens = behaviour.throttle
-        self._filled = 0.0
+        self._filled = -math.inf
 
     def happens(self, probability: float) -> bool:
         """True with that probability; costs nothing for 0."""
@@ -71,9 +72,7 @@ class Chooser:
     def _take_token(self, now: float) -> bool:
         # a burst of one second's worth is let through, as real operators do
         limit = max(1.0, self.behaviour.throttle)
-        self._tokens = (
-            min(limit, self._tokens + (now - self._filled) * self.behaviour.throttle) if self._filled else limit
-        )
+        self._tokens = min(limit, self._tokens + (now - self._filled) * self.behaviour.throttle)
         self._filled = now
         if self._tokens < 1.0:
             return False

@@ -23,6 +23,7 @@ from emg.tools.esme import LoadRun, LoadSession
 from emg.tools.ledger import Ledger
 from emg.tools.traffic import Traffic, own_run
 from emg.wire.smpp import machine as smpp
+from emg.wire.smpp.codec import encode
 from emg.wire.smpp.names import status_name
 
 PACE_SECONDS: Final = 0.005
@@ -49,7 +50,7 @@ class Load:
         self._login = login
         self._window = window
         self._reconnect = reconnect
-        self._timers = smpp.Timers(answer=answer_wait)
+        self._timers = smpp.Timers(answer=answer_wait, unbind=min(CLOSE_SECONDS, answer_wait))
         self._bound = 0
         self._all_bound = gevent.event.Event()
         self._over = gevent.event.Event()
@@ -158,6 +159,7 @@ def _run(chosen: argparse.Namespace) -> int:
         own_run(), chosen.senders, chosen.recipients, chosen.text, chosen.size, chosen.long, int(chosen.reports),
         chosen.data_coding,
     )  # fmt: skip
+    _check(traffic)
     run = LoadRun(traffic.each(), Ledger(chosen.ledger), messages=messages, rate=chosen.rate)
     run.reports_wanted = chosen.reports
     load = Load(
@@ -170,10 +172,12 @@ def _run(chosen: argparse.Namespace) -> int:
         answer_wait=chosen.answer_wait,
     )
     load.open()
-    _stop_on_signal(run)
+    handlers = _stop_on_signal(run)
     with progress.shown(run, messages, quiet=chosen.quiet or chosen.json):
         load.send(chosen.duration or math.inf, chosen.report_wait if chosen.reports else 0.0)
     load.close()
+    for handler in handlers:
+        handler.cancel()
     summary = summarize(load)
     if chosen.json:
         print(json.dumps(summary))
@@ -183,14 +187,21 @@ def _run(chosen: argparse.Namespace) -> int:
     return options.EXIT_OK if good else options.EXIT_ERROR
 
 
-def _stop_on_signal(run: LoadRun) -> None:
+def _check(traffic: Traffic) -> None:
+    """Raise BadArgument for messages that can't be said in SMPP."""
+    try:
+        encode(next(traffic.each())[1])
+    except EmgError as error:
+        raise options.BadArgument(str(error)) from None
+
+
+def _stop_on_signal(run: LoadRun) -> list[Any]:
     def stop() -> None:
         if run.sent_everything:
             raise SystemExit(options.EXIT_ERROR)
         run.stop_sending()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        gevent.signal_handler(number, stop)
+    return [gevent.signal_handler(number, stop) for number in (signal.SIGINT, signal.SIGTERM)]
 
 
 def summarize(load: Load) -> dict[str, Any]:

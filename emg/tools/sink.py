@@ -31,7 +31,9 @@ from emg.wire.smpp import machine as smpp
 from emg.wire.smpp import pdus
 from emg.wire.smpp.names import Status, status_name
 
-DEFAULT_TIMERS = smpp.Timers(bind=30.0, keepalive=30.0, answer=30.0)
+UNBIND_SECONDS = 1.0
+"""A customer who says goodbye waits no longer for answers: those that `--stall` held back will never come."""
+DEFAULT_TIMERS = smpp.Timers(bind=30.0, keepalive=30.0, answer=30.0, unbind=UNBIND_SECONDS)
 DEFAULT_MO_FROM = options.Numbers("46709", 6)
 STOP_SECONDS = 5.0
 _PACE = 0.01
@@ -213,7 +215,7 @@ def _station(chosen: argparse.Namespace) -> Station:
         password=chosen.password,
         version=chosen.version,
         window=chosen.window,
-        timers=smpp.Timers(bind=30.0, keepalive=chosen.keepalive, answer=chosen.answer_wait),
+        timers=smpp.Timers(bind=30.0, keepalive=chosen.keepalive, answer=chosen.answer_wait, unbind=UNBIND_SECONDS),
         tls=options.server_tls(chosen),
         mo_rate=chosen.mo,
         mo_from=chosen.mo_from,

@@ -29,4 +29,4 @@ def read(text: bytes, esm_class: int, data_coding: int) -> str:
     end = text.find(b" ", 0, _LIMIT)
     tag = (text[:end] if end > 0 else text[:_LIMIT]).decode("latin-1")
     run, dash, number = tag.partition("-")
-    return tag if dash and run.isalnum() and number.isdigit() and tag.isascii() else NO_TAG
+    return tag if dash and len(run) > 1 and run.isalnum() and number.isdigit() and tag.isascii() else NO_TAG
