@@ -13,6 +13,7 @@ from emg.config.keywords import Kind, Reads
 from emg.config.syntax import SECTION_NAME, SECTION_NAME_SAYS
 from emg.config.values import Endpoint, LongOut, MessageMode, Network, Operation
 from emg.message import Want
+from emg.text.gsm7 import BASIC, EXTENSION
 
 E = TypeVar("E", bound=Enum)
 T = TypeVar("T")
@@ -300,7 +301,7 @@ def _parse_prefix(value: str) -> str:
 ONE_PREFIX = Kind("prefix", PREFIX_SAYS, _parse_prefix)
 PREFIXES = Kind(
     "prefixes",
-    f"{PREFIX_SAYS}; several with commas between them",
+    "the first characters of an address, such as 46 (also written 0046 or +46); several with commas between them",
     lambda value: ",".join(_parse_prefix(item) for item in items(value)),
 )
 
@@ -316,12 +317,15 @@ def _parse_swap(value: str) -> str:
 
 SWAPS = Kind("swaps", SWAPS_SAYS, lambda value: ",".join(_parse_swap(item) for item in items(value)))
 
-SENDER = re.compile(r"\+?[0-9]{1,20}|[\x20-\x7e\xa0-\xff]{1,11}")
-SENDER_SAYS = "a number of at most 20 digits, or a name of at most 11 characters"
+NUMBER = re.compile(r"\+?[0-9]{1,20}", re.ASCII)
+SENDER_SAYS = "a number of at most 20 digits, or a name of at most 11 characters of the GSM alphabet"
+LONGEST_SENDER_NAME = 11
+SEPTETS = {character: 1 for character in BASIC if character >= " "} | dict.fromkeys(EXTENSION.values(), 2)
 
 
 def _parse_sender(value: str) -> str:
-    if not SENDER.fullmatch(value):
+    septets = sum(SEPTETS.get(character, LONGEST_SENDER_NAME + 1) for character in value)
+    if not NUMBER.fullmatch(value) and not (value.strip() and septets <= LONGEST_SENDER_NAME):
         raise ValueError(f"must be {SENDER_SAYS}")
     return value
 

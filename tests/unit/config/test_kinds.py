@@ -3,13 +3,14 @@
 from ipaddress import ip_network
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from emg.config import kinds
 from emg.config.keywords import Kind
 from emg.config.values import Endpoint, LongOut, MessageMode, Operation
 from emg.message import Want
+from emg.rules.address import normal_source
 
 EVERY = [kind for kind in vars(kinds).values() if isinstance(kind, Kind)]
 EVERY += [kinds.whole(0, 255), kinds.whole(1, 9), kinds.duration(), kinds.size(1, 1 << 40), kinds.text(5, 1)]
@@ -102,6 +103,8 @@ def test_reads(kind: Kind[object], text: str, value: object) -> None:
         (kinds.ID_FORMAT, "text:hex"),
         (kinds.OPERATIONS, "SUBMIT,FLY"),
         (kinds.SENDER_ADDRESS, "a name of twelve"),
+        (kinds.SENDER_ADDRESS, "{}{}{}"),
+        (kinds.SENDER_ADDRESS, "Привет"),
         (kinds.DATABASE_URL, "mysql"),
         (kinds.FILE, ""),
     ],
@@ -114,6 +117,15 @@ def test_refuses_with_a_sentence(kind: Kind[object], text: str) -> None:
 def test_addresses_are_written_as_they_are_read() -> None:
     assert str(Endpoint("::1", 2775)) == "[::1]:2775"
     assert str(Endpoint("192.0.2.1", 2775)) == "192.0.2.1:2775"
+
+
+@given(st.one_of(st.text(max_size=24), st.from_regex(r"\+?[0-9 {}@]{1,22}", fullmatch=True)))
+@example("{}{}{}")
+@example("+12345678901234567890")
+def test_a_sender_that_passes_the_check_is_one_that_can_be_used(text: str) -> None:
+    value, _ = outcome(kinds.SENDER_ADDRESS, text)
+    if value:
+        normal_source(text, 0, 0)  # raises what it can't use
 
 
 @pytest.mark.parametrize("kind", EVERY, ids=lambda kind: kind.name)
