@@ -36,7 +36,7 @@ format: .venv/.for-work ## bring the code into its format
 bench: .venv/.for-work ## measure what things cost
 	@scripts/bench.sh
 
-fuzz: .venv/.for-work ## feed random bytes and values for as long as FUZZ_SECONDS (300)
+fuzz: .venv/.for-work ## feed random bytes and values, round after round for FUZZ_SECONDS (300)
 	@scripts/fuzz.sh
 
 soak: .venv/.for-work ## the long crash and load tests

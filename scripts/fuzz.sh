@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The property tests over and over with fresh random input, for FUZZ_SECONDS (300) in all. Stops at the first failure, which
+# The property tests over and over with fresh random input, in whole rounds until FUZZ_SECONDS (300) are over. Stops at the first failure, which
 # hypothesis prints with the call that repeats it.
 set -euo pipefail
 cd "$(dirname "$0")/.." || exit

@@ -19,7 +19,7 @@ SLOW_MACHINE = [HealthCheck.too_slow]
 settings.register_profile(
     "ci", derandomize=True, database=None, deadline=None, max_examples=60, suppress_health_check=SLOW_MACHINE
 )
-settings.register_profile("fuzz", database=None, deadline=None, max_examples=5000, suppress_health_check=SLOW_MACHINE)
+settings.register_profile("fuzz", database=None, deadline=None, max_examples=1000, suppress_health_check=SLOW_MACHINE)
 settings.load_profile("ci")
 
 
