@@ -140,6 +140,8 @@ class Message(msgspec.Struct, array_like=True, gc=False):
     remote_ip: str = ""
     reference: str = ""
     """The sender's own reference, where his protocol has one."""
+    own_validity: bool = False
+    """`expires` is the sender's wish, not our default: the far side is told of it."""
 
 
 class OpenReport(msgspec.Struct, array_like=True, gc=False):

@@ -77,6 +77,7 @@ class Driver:
         "_armed",
         "_closed",
         "_flush_planned",
+        "_hung_up",
         "_last_progress",
         "_loop",
         "_output",
@@ -93,7 +94,13 @@ class Driver:
     )
 
     def __init__(
-        self, sock: gevent.socket.socket, machine: ProtocolMachine, owner: Owner, *, peer: str = "", tls: TlsPipe | None = None
+        self,
+        sock: gevent.socket.socket,
+        machine: ProtocolMachine,
+        owner: Owner,
+        *,
+        peer: str = "",
+        tls: TlsPipe | None = None,
     ) -> None:
         self.sock = sock
         self.machine = machine
@@ -110,6 +117,7 @@ class Driver:
         self._output = b""
         self._flush_planned = False
         self._closed = False
+        self._hung_up = False
         self._reason = ""
         self._last_progress = time.monotonic()
 
@@ -173,12 +181,26 @@ class Driver:
             data = self._output + data
         if data:
             self._write(data)
-        if self.machine.next_deadline() < self._armed:
+        if self.machine.closing:
+            self._hang_up()
+        elif self.machine.next_deadline() < self._armed:
             self._arm(time.monotonic())
+
+    def _hang_up(self) -> None:
+        """The machine has said its last word: once that is written the peer gets our end, and a little time for his."""
+        if self._output or self._closed or self._hung_up:
+            return
+        self._hung_up = True
+        self._reason = self._reason or "closed by us"
+        try:
+            self.sock.shutdown(gevent.socket.SHUT_WR)
+        except OSError:
+            pass  # the peer was quicker
+        self._arm_in(CLOSE_SECONDS)
 
     def _write(self, data: bytes) -> None:
         try:
-            sent = self.sock.send(data, 0, timeout=0.0)
+            sent = self.sock.send(data, 0, timeout=0.0)  # type: ignore[call-arg]  # gevent's own parameter
         except OSError as error:
             if error.errno not in _AGAIN:
                 self.close(error.strerror or str(error))
@@ -204,7 +226,11 @@ class Driver:
     def _arm(self, now: float) -> None:
         delay = min(max(self.machine.next_deadline() - now, 0.0), TIMER_CAP)
         self._armed = now + delay
+        self._arm_in(delay)
+
+    def _arm_in(self, delay: float) -> None:
         self._timer.stop()
+        self._timer.close()
         self._timer = self._loop.timer(delay)
         self._timer.start(self._on_timer)
 
@@ -215,12 +241,13 @@ class Driver:
         if self._output and now - self._last_progress > STALL_SECONDS:
             self.close(f"the peer read nothing for {STALL_SECONDS:.0f} s")
             return
+        if self._hung_up:
+            self.close("closed by us")
+            return
         for event in self.machine.tick(now):
             self.owner.handle(event, now)
         self.flush()
-        if self.machine.closing:
-            self.close("closed by us")
-        elif not self._closed:
+        if not self._closed and not self._hung_up:
             self._arm(now)
 
     def close(self, reason: str) -> None:
@@ -253,13 +280,12 @@ class Driver:
         """Let the last answer (a refusal, an unbind_resp) reach the peer before the socket goes."""
         self.flush()
         if self._output:
-            with gevent.Timeout(CLOSE_SECONDS, False):
-                self.drained.clear()
-                self.drained.wait()
+            self.drained.clear()
+            self.drained.wait(CLOSE_SECONDS)
         try:
             self.sock.shutdown(gevent.socket.SHUT_WR)
-            with gevent.Timeout(CLOSE_SECONDS, False):
-                while self.sock.recv(READ_SIZE):
-                    pass  # what still comes is not wanted, but unread octets would turn our last answer into a reset
+            self.sock.settimeout(CLOSE_SECONDS)
+            while self.sock.recv(READ_SIZE):
+                pass  # what still comes is not wanted, but unread octets would turn our last answer into a reset
         except OSError:
             pass  # the peer was quicker

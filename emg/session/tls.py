@@ -13,7 +13,9 @@ from emg.errors import ConfigError, RemoteProtocolError
 PENDING_LIMIT = 262144
 
 
-def server_context(key_file: str, cert_file: str, ca_file: str = "", *, client_certificate: bool = False) -> ssl.SSLContext:
+def server_context(
+    key_file: str, cert_file: str, ca_file: str = "", *, client_certificate: bool = False
+) -> ssl.SSLContext:
     """Context of a listening connector. `cert_file` may be empty when the key file holds both. Raises ConfigError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     _load_chain(context, key_file, cert_file)
@@ -24,7 +26,9 @@ def server_context(key_file: str, cert_file: str, ca_file: str = "", *, client_c
     return context
 
 
-def client_context(ca_file: str = "", key_file: str = "", cert_file: str = "", *, verify: str = "host") -> ssl.SSLContext:
+def client_context(
+    ca_file: str = "", key_file: str = "", cert_file: str = "", *, verify: str = "host"
+) -> ssl.SSLContext:
     """Context of a dialling connector. `verify`: `host` (chain and name), `peer` (chain alone), `none`. Raises ConfigError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = verify == "host"

@@ -1,0 +1,226 @@
+"""What a bound client asks of us: submit_sm and its relatives, query, cancel, replace. One `Inbox` a session.
+
+Every request gets exactly one answer: here, after the commit, or as a refusal by `Session`. Operations that the account may not use, and 5.0's
+broadcasts, get RINVCMDID; none of them ends the session (protocol case S26).
+"""
+
+import time
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from emg.config.model import Mode, Operation
+from emg.connectors.smpp import inquiries
+from emg.connectors.smpp.statuses import status_of
+from emg.engine.receive import Sender
+from emg.errors import Cause, Rejected, SpoolError
+from emg.message import Message
+from emg.rules.address import normal_source
+from emg.wire.smpp import pdus
+from emg.wire.smpp.lists import SmeAddress, UnsuccessSme
+from emg.wire.smpp.names import Status
+from emg.wire.smpp.pdus import DataSm, Pdu, SubmitMulti, SubmitSm, SubmitSmResp
+
+if TYPE_CHECKING:
+    from emg.connectors.smpp.incoming import IncomingSession
+
+PENDING = 1000
+"""Requests of one session that may wait for their commit; more are refused as throttled (protocol case S20)."""
+NARROW_ID = 0xFFFFFFFF
+"""Version 3.3 knows message ids of at most 8 hexadecimal digits; larger ones are written in decimal all the same."""
+
+
+class Inbox:
+    """The requests of one client."""
+
+    def __init__(self, session: "IncomingSession") -> None:
+        self._session = session
+        self._engine = session.engine
+        self._port = session.port
+        self._sender = Sender("", None)
+        self._pending_limit = PENDING
+        self.handlers: dict[type[Pdu], Callable[[Any, float], None]] = {
+            SubmitSm: self._submit,
+            DataSm: self._data,
+            SubmitMulti: self._submit_multi,
+            pdus.QuerySm: self._query,
+            pdus.CancelSm: self._cancel,
+            pdus.ReplaceSm: self._replace,
+        }
+
+    def adopt(self) -> None:
+        """The session has an account now, or the account has changed."""
+        user = self._session.user
+        self._sender = self._engine.sender(self._session.account)
+        if user is not None and isinstance(user.windowsize, int):
+            self._pending_limit = user.windowsize
+        else:
+            self._pending_limit = PENDING
+
+    # -- submissions
+
+    def _submit(self, pdu: SubmitSm, _now: float) -> None:
+        session = self._session
+        message = session.connector.inward.message(pdu, self._port.name, session.account, session.ip, time.time())
+        self._take(message, self._submitted, pdu.sequence)
+
+    def _data(self, pdu: DataSm, _now: float) -> None:
+        self._allow(Operation.DATA)
+        session = self._session
+        message = session.connector.inward.data(pdu, self._port.name, session.account, session.ip, time.time())
+        self._take(message, self._data_taken, pdu.sequence)
+
+    def _take(self, message: Message, done: Callable[[Any, SpoolError | None], None], sequence: int) -> None:
+        if self._port.config.mode is Mode.TRANSMIT:
+            raise Rejected(Cause.NOT_ALLOWED, f"MODE of connector {self._port.name} is TRANSMIT")
+        if self._session.machine.owed > self._pending_limit:
+            raise Rejected(Cause.THROTTLED, f"more than {self._pending_limit} requests unanswered")
+        user = self._sender.user
+        if user is not None:
+            self._apply_account(message)
+        argument = [sequence, 0]
+        argument[1] = self._engine.receiver.receive(message, self._port, self._sender, done, argument)
+
+    def _apply_account(self, message: Message) -> None:
+        user = self._sender.user
+        assert user is not None, "no account to apply"
+        if user.force_sourceaddr:
+            message.source, message.source_ton, message.source_npi = normal_source(user.force_sourceaddr, 0, 0)
+        elif user.sourceaddr and not any(fnmatchcase(message.source, pattern) for pattern in user.sourceaddr):
+            raise Rejected(Cause.BAD_SOURCE, f"account {user.name} may not send from {message.source!r}")
+        per_part = user.perpartdlr if user.perpartdlr is not None else self._port.config.perpartdlr
+        if per_part:
+            message.per_part = True
+        if Operation.SUBMIT not in user.operations:
+            raise Rejected(Cause.NOT_ALLOWED, f"account {user.name} may not submit")
+
+    def _submitted(self, argument: list[int], error: SpoolError | None) -> None:
+        sequence, number = argument
+        if error is None:
+            self._session.respond(SubmitSmResp(sequence, 0, self.visible_id(number)))
+        else:
+            self._session.respond(SubmitSmResp(sequence, int(Status.RMSGQFUL)))
+
+    def _data_taken(self, argument: list[int], error: SpoolError | None) -> None:
+        sequence, number = argument
+        if error is None:
+            self._session.respond(pdus.DataSmResp(sequence, 0, self.visible_id(number)))
+        else:
+            self._session.respond(pdus.DataSmResp(sequence, int(Status.RMSGQFUL)))
+
+    def _submit_multi(self, pdu: SubmitMulti, _now: float) -> None:
+        """One message to many: each accepted or refused by itself, one answer with the id of the first (SMPP 3.4 §4.5)."""
+        self._allow(Operation.MULTI)
+        answer = _MultiAnswer(self._session, self, pdu.sequence)
+        for destination in pdu.dest_address:
+            if not isinstance(destination, SmeAddress):
+                raise Rejected(Cause.BAD_DESTINATION, "distribution lists are not kept here")
+        for destination in pdu.dest_address:
+            if isinstance(destination, SmeAddress):
+                self._submit_one(pdu, destination, answer)
+        answer.all_given = True
+        answer.finish()
+
+    def _submit_one(self, pdu: SubmitMulti, destination: SmeAddress, answer: "_MultiAnswer") -> None:
+        single = SubmitSm(
+            pdu.sequence, 0, pdu.service_type, pdu.source_addr_ton, pdu.source_addr_npi, pdu.source_addr,
+            destination.ton, destination.npi, destination.address, pdu.esm_class, pdu.protocol_id, pdu.priority_flag,
+            pdu.schedule_delivery_time, pdu.validity_period, pdu.registered_delivery, pdu.replace_if_present_flag,
+            pdu.data_coding, pdu.sm_default_msg_id, pdu.short_message, pdu.tlvs,
+        )  # fmt: skip
+        session = self._session
+        try:
+            message = session.connector.inward.message(
+                single, self._port.name, session.account, session.ip, time.time()
+            )
+            self._take(message, answer.taken, answer.expect(destination))
+        except Rejected as error:
+            answer.refuse(destination, status_of(error.cause))
+        except SpoolError:
+            answer.refuse(destination, int(Status.RMSGQFUL))
+
+    # -- inquiries
+
+    def visible_id(self, number: int) -> str:
+        """Our id as this client knows it."""
+        if self._session.machine.version < 0x34 and number <= NARROW_ID:
+            return f"{number:X}"
+        return str(number)
+
+    def number_of(self, visible_id: str) -> int:
+        """The id that he means. Raises Rejected."""
+        narrow = self._session.machine.version < 0x34
+        try:
+            number = int(visible_id, 16 if narrow and len(visible_id) <= 8 else 10)
+        except ValueError:
+            number = 0
+        if number <= 0 or number >= 1 << 63:
+            raise Rejected(Cause.BAD_MESSAGE_ID, f"{visible_id!r} is not an id of ours")
+        return number
+
+    def _allow(self, operation: Operation) -> None:
+        user = self._sender.user
+        if user is not None and operation not in user.operations:
+            raise Rejected(Cause.UNSUPPORTED, f"account {user.name} may not use {operation.name}")
+
+    def _query(self, pdu: pdus.QuerySm, _now: float) -> None:
+        self._allow(Operation.QUERY)
+        inquiries.query(self._session, pdu, self.number_of(pdu.message_id))
+
+    def _cancel(self, pdu: pdus.CancelSm, _now: float) -> None:
+        self._allow(Operation.CANCEL)
+        number = self.number_of(pdu.message_id) if pdu.message_id else 0
+        inquiries.cancel(self._session, pdu, number)
+
+    def _replace(self, pdu: pdus.ReplaceSm, _now: float) -> None:
+        self._allow(Operation.REPLACE)
+        inquiries.replace(self._session, pdu, self.number_of(pdu.message_id))
+
+
+class _MultiAnswer:
+    """Collects what becomes of the destinations of one submit_multi; answers when all are decided."""
+
+    __slots__ = ("_first", "_inbox", "_last", "_open", "_refused", "_sequence", "_session", "all_given")
+
+    def __init__(self, session: "IncomingSession", inbox: Inbox, sequence: int) -> None:
+        self._session = session
+        self._inbox = inbox
+        self._sequence = sequence
+        self._first = 0
+        self._last = 0
+        self._open: dict[int, SmeAddress] = {}
+        self._refused: list[UnsuccessSme] = []
+        self.all_given = False
+
+    def expect(self, destination: SmeAddress) -> int:
+        """A number under which `taken` will be told of this destination."""
+        self._last += 1
+        self._open[self._last] = destination
+        return self._last
+
+    def refuse(self, destination: SmeAddress, status: int) -> None:
+        """It was not accepted."""
+        for number, known in list(self._open.items()):
+            if known is destination:
+                del self._open[number]
+        self._refused.append(UnsuccessSme(destination.ton, destination.npi, destination.address, status))
+
+    def taken(self, argument: list[int], error: SpoolError | None) -> None:
+        """It was committed, or could not be."""
+        number, message_id = argument
+        destination = self._open.pop(number)
+        if error is not None:
+            self._refused.append(
+                UnsuccessSme(destination.ton, destination.npi, destination.address, int(Status.RMSGQFUL))
+            )
+        elif not self._first:
+            self._first = message_id
+        self.finish()
+
+    def finish(self) -> None:
+        """Answer if everything is decided."""
+        if self._open or not self.all_given:
+            return
+        status = 0 if self._first or not self._refused else self._refused[0].status
+        message_id = self._inbox.visible_id(self._first) if self._first else ""
+        self._session.respond(pdus.SubmitMultiResp(self._sequence, status, message_id, tuple(self._refused)))

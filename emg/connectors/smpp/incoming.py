@@ -1,0 +1,262 @@
+"""SMPP connectors that others bind to: we are the SMSC.
+
+Listens on every ADDRESS, lets in whom ACCESS, the account and its password allow, takes messages from bound transmitters and brings reports and incoming
+messages to bound receivers. What a session may not do gets the protocol's answer and costs that session nothing else. A wrong
+password is answered later and later, and logged once a minute.
+"""
+
+import hmac
+import itertools
+import logging
+import time
+from typing import Any
+
+import gevent
+import gevent.socket
+
+from emg.config.model import ConnectorConfig, Mode, UserConfig
+from emg.connectors.smpp.inbox import Inbox
+from emg.connectors.smpp.session import Session
+from emg.connectors.smpp.translate import Inward, Outward
+from emg.engine.engine import Engine
+from emg.engine.port import Port
+from emg.message import Message
+from emg.rules.access import EVERYBODY, Networks
+from emg.rules.address import Addressing
+from emg.session.listen import Listener
+from emg.session.tls import TlsPipe, server_context
+from emg.wire.smpp.events import BindRequested
+from emg.wire.smpp.machine import Machine, Role, Timers
+from emg.wire.smpp.names import Status
+from emg.wire.smpp.pdus import Bind, BindReceiver, BindTransmitter, Pdu
+
+log = logging.getLogger("emg.connector")
+
+
+class IncomingConnector:
+    """One listening connector."""
+
+    def __init__(self, engine: Engine, port: Port) -> None:
+        self.engine = engine
+        self.port = port
+        self.listener: Listener | None = None
+        self._sessions: dict[str, IncomingSession] = {}
+        self._numbers = itertools.count(1)
+        self.configure()
+
+    def configure(self) -> None:
+        """Build what depends on the settings; sessions that stand keep what they were built with but for limits."""
+        config = self.port.config
+        addressing = Addressing(config)
+        self.inward = Inward(config, addressing)
+        self.outward = Outward(config, Addressing(ConnectorConfig(name="")))
+        self.access = Networks(config.access) if config.access else EVERYBODY
+        self.tls = (
+            server_context(
+                config.ssl_keyfile or "",
+                config.ssl_certfile or "",
+                config.ssl_cafile or "",
+                client_certificate=config.ssl_client_cert,
+            )
+            if config.ssl
+            else None
+        )
+        self.timers = Timers(
+            bind=config.bindtimeout, keepalive=config.keepalive, answer=config.optimeout, idle=config.idletimeout
+        )
+        for session in self._sessions.values():
+            session.reconfigure()
+
+    def start(self) -> None:
+        """Listen. Raises EmgError."""
+        config = self.port.config
+        listener = Listener([(e.host, e.port) for e in config.address], self._on_socket, limit=config.maxconnections)
+        listener.start()
+        self.listener = listener
+        self.port.started = self.port.reachable = True
+        log.info("connector %s listens on %s", self.port.name, ", ".join(f"{h} port {p}" for h, p in listener.bound))
+
+    def stop(self, seconds: float) -> None:
+        """Listen no more, let sessions finish, then end them; at most about `seconds`."""
+        self.port.started = self.port.reachable = False
+        if self.listener is None:
+            return
+        self.listener.stop()
+        for session in list(self._sessions.values()):
+            session.unbind()
+        if not self.listener.wait(seconds):
+            for session in list(self._sessions.values()):
+                session.close("the gateway stops")
+            self.listener.wait(2.0)
+        self.listener.kill()
+        self.listener = None
+
+    def sessions(self) -> list[Session]:
+        """Those that stand, bound or not."""
+        return list(self._sessions.values())
+
+    def status(self) -> dict[str, Any]:
+        """For people and programs to look at."""
+        bound = [session for session in self._sessions.values() if session.account]
+        return {
+            "name": self.port.name,
+            "type": "incoming",
+            "state": "up" if self.listener is not None else "down",
+            "addresses": [f"{host}:{port}" for host, port in self.listener.bound] if self.listener else [],
+            "sessions": len(bound),
+            "connections": len(self._sessions),
+            "refused_connections": self.listener.refused if self.listener else 0,
+        }
+
+    def _on_socket(self, sock: gevent.socket.socket, ip: str, _port: int) -> None:
+        if not self.access.allows(ip):
+            log.info("connector %s: %s is not let in by ACCESS", self.port.name, ip)
+            sock.close()
+            return
+        name = f"{self.port.name}#{next(self._numbers)}"
+        tls = TlsPipe(self.tls, server_side=True) if self.tls is not None else None
+        machine = Machine(Role.SMSC, time.monotonic(), timers=self.timers, window=1, limit=self.port.config.maxpdusize)
+        session = IncomingSession(self, name, sock, machine, ip, tls)
+        self._sessions[name] = session
+        try:
+            session.driver.run()
+        finally:
+            del self._sessions[name]
+
+    def bound_as(self, account: str) -> list["IncomingSession"]:
+        """The account's bound sessions here."""
+        return [session for session in self._sessions.values() if session.account == account]
+
+
+class IncomingSession(Session):
+    """One client."""
+
+    def __init__(
+        self,
+        connector: IncomingConnector,
+        name: str,
+        sock: gevent.socket.socket,
+        machine: Machine,
+        ip: str,
+        tls: TlsPipe | None,
+    ) -> None:
+        self.connector = connector
+        self.user: UserConfig | None = None
+        self.receives = False
+        super().__init__(connector.engine, connector.port, name, sock, machine, ip, tls)
+        self.on_event[BindRequested] = self._on_bind
+        self.inbox = Inbox(self)
+        self.on_request = self.inbox.handlers
+
+    def reconfigure(self) -> None:
+        """The connector's settings or the account's have changed."""
+        self.configure()
+        if not self.account:
+            return
+        user = self.engine.users.get(self.account)
+        if user is None or user.disabled or not self._admits(user) or not self._from_allowed(user):
+            self.log.info("session %s %s is ended: the account was changed", self.name, self.describe())
+            self.unbind()
+            return
+        self.user = user
+        self.inbox.adopt()
+        if self.attached:
+            self.carrier.window = self.machine.window = self._window()
+
+    def pdu_for(self, message: Message) -> Pdu:
+        """deliver_sm."""
+        visible = self.inbox.visible_id(message.report.id) if message.report is not None else ""
+        return self.connector.outward.deliver(message, visible)
+
+    def remote_id(self, pdu: Any) -> str:
+        """Customers give no ids: a message_id in a deliver_sm_resp means nothing (protocol case S13)."""
+        return ""
+
+    # -- binding
+
+    def _on_bind(self, event: BindRequested, now: float) -> None:
+        bind: Bind = event.pdu  # type: ignore[assignment]
+        delay = self.engine.logins.delay(bind.system_id, self.ip, now)
+        if delay > 0:  # whatever the password: guessing must not become quicker by trying more often
+            gevent.spawn_later(min(delay, self.connector.timers.bind / 2), self._refuse_bind, bind, Status.RBINDFAIL)
+            return
+        user = self.engine.users.get(bind.system_id)
+        fault = self._fault(bind, user)
+        if fault is not None:
+            status, reason = fault
+            if status in (Status.RINVPASWD, Status.RINVSYSID):
+                delay = self.engine.logins.failed(bind.system_id, self.ip, now)
+                gevent.spawn_later(min(delay, self.connector.timers.bind / 2), self._refuse_bind, bind, status)
+                return
+            self.log.info("bind of %r from %s refused: %s", bind.system_id, self.ip, reason)
+            self._refuse_bind(bind, status)
+            return
+        self.engine.logins.succeeded(bind.system_id, self.ip)
+        assert user is not None, "a bind without an account was found faultless"
+        self._accept(bind, user, now)
+
+    def _fault(self, bind: Bind, user: UserConfig | None) -> tuple[Status, str] | None:
+        """Why this bind is refused. An unknown name costs the same comparison as a wrong password."""
+        password = user.password if user is not None else ""
+        right = hmac.compare_digest(bind.password.encode("latin-1"), password.encode("latin-1", "replace"))
+        if user is None or not right or user.disabled:
+            return Status.RINVPASWD, "unknown name, wrong password, or disabled"
+        if not self._admits(user) or not self._from_allowed(user):
+            return Status.RBINDFAIL, "the account may not log in here or from there"
+        mode = self.port.config.mode
+        if (mode is Mode.TRANSMIT and isinstance(bind, BindTransmitter)) or (
+            mode is Mode.RECEIVE and isinstance(bind, BindReceiver)
+        ):
+            return Status.RBINDFAIL, f"the connector's MODE is {mode.name}"
+        if not self.port.started:
+            return Status.RSYSERR, "the connector is stopping"
+        mine = self.connector.bound_as(user.name)
+        if len(mine) >= user.sessions:
+            return Status.RALYBND, f"{len(mine)} sessions of {user.name} are bound already"
+        bound = sum(1 for session in self.connector.sessions() if session.account)
+        if bound >= self.port.config.instances:
+            return Status.RALYBND, f"all {bound} sessions of the connector are taken"
+        return None
+
+    def _admits(self, user: UserConfig) -> bool:
+        return not user.connector or self.port.name in user.connector
+
+    def _from_allowed(self, user: UserConfig) -> bool:
+        return not user.access or Networks(user.access).allows(self.ip)
+
+    def _refuse_bind(self, bind: Bind, status: Status) -> None:
+        if self.driver.open:
+            self.machine.refuse_bind(bind, int(status))
+            self.driver.flush()
+            self.driver.close("bind refused")
+
+    def _accept(self, bind: Bind, user: UserConfig, now: float) -> None:
+        self.account, self.user = user.name, user
+        self.inbox.adopt()
+        if not self.machine.accept_bind(bind, self.engine.config.servername, now):
+            return
+        self.driver.flush_soon()
+        self.log.info(
+            "session %s %s bound as %s, version %#04x",
+            self.name,
+            self.describe(),
+            self.machine.state.name.lower(),
+            self.machine.version,
+        )
+        if not isinstance(bind, BindTransmitter) and self.port.can_send:
+            self.attach(self._window())
+            lanes = self.engine.lanes
+            lanes.attach(self.carrier, lanes.get(f"{self.port.name}/{self.account}"))
+            lanes.attach(self.carrier, self.port.lane)
+
+    def _window(self) -> int:
+        chosen = (
+            self.user.windowsize
+            if self.user is not None and self.user.windowsize is not None
+            else self.port.config.windowsize
+        )
+        return 10 if chosen == "auto" else int(chosen)
+
+    def describe(self) -> str:
+        """Who is at the other end."""
+        return f"({self.account or 'not bound'} from {self.ip})"

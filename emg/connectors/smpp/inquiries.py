@@ -1,0 +1,169 @@
+"""query_sm, cancel_sm and replace_sm: what a customer may ask about his own messages (SMPP 3.4 §4.8–4.10).
+
+A message of somebody else is treated like one that does not exist. Only what still waits can be cancelled or replaced; what is in
+flight or sent cannot. Messages behind a queue's head are looked up in the spool, and the answer comes after that.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final
+
+from emg.connectors.smpp.statuses import status_of
+from emg.engine import story
+from emg.engine.story import Standing
+from emg.errors import Cause, EmgError, Rejected
+from emg.message import Message, State
+from emg.spool.schema import RESIDENT
+from emg.text.split import count_parts
+from emg.wire.smpp import pdus, times
+from emg.wire.smpp.names import MessageState, Status
+
+if TYPE_CHECKING:
+    from emg.connectors.smpp.incoming import IncomingSession
+
+_STATES: Final[Mapping[State, MessageState]] = {
+    State.DELIVERED: MessageState.DELIVERED,
+    State.EXPIRED: MessageState.EXPIRED,
+    State.DELETED: MessageState.DELETED,
+    State.FAILED: MessageState.UNDELIVERABLE,
+    State.UNKNOWN: MessageState.UNKNOWN,
+    State.REJECTED: MessageState.REJECTED,
+}
+"""Final states; all others are ENROUTE to the customer."""
+
+Found = Callable[[Message | None, int], None]
+
+
+def query(session: "IncomingSession", pdu: pdus.QuerySm, number: int) -> None:
+    """Answer with the message's state."""
+
+    def told(found: Standing | None) -> None:
+        if found is None or found.account != session.account or not _same(pdu.source_addr, found.source):
+            session.refuse(pdu, int(Status.RQUERYFAIL))
+            return
+        final = found.state.final
+        session.respond(
+            pdus.QuerySmResp(
+                pdu.sequence, 0, pdu.message_id,
+                times.format_absolute(found.at) if final else "",
+                int(_STATES.get(found.state, MessageState.ENROUTE)),
+                _error_octet(found.error),
+            )
+        )  # fmt: skip
+
+    session.engine.inspect(lambda db: story.standing(story.events_of(db, number)), told)
+
+
+def _error_octet(error: str) -> int:
+    """err: of a receipt as query_sm_resp's octet (SMPP 3.4 §4.8.2); 0 where it is no number that fits."""
+    return int(error) if error.isdigit() and int(error) < 256 else 0
+
+
+def _same(asked: str, known: str) -> bool:
+    """The source address of the request, which may be empty where the message had a default one."""
+    return not asked or asked.lstrip("+") == known
+
+
+def cancel(session: "IncomingSession", pdu: pdus.CancelSm, number: int) -> None:
+    """Cancel one message by id, or all of this customer's from one address to another (id empty)."""
+    if number:
+        _find_waiting(session, number, lambda message, place: _cancel_found(session, pdu, message, place))
+        return
+    cancelled = 0
+    for lane in list(session.engine.lanes.by_name.values()):
+        for message in list(lane.waiting.values()):
+            if (
+                message.account == session.account
+                and message.source == pdu.source_addr.lstrip("+")
+                and message.dest == pdu.destination_addr.lstrip("+")
+                and (not pdu.service_type or message.service_type == pdu.service_type)
+            ):
+                session.engine.lanes.remove(message.id, Cause.CANCELLED)
+                cancelled += 1
+    _answer(session, pdu, 0 if cancelled else int(Status.RCANCELFAIL))
+
+
+def _cancel_found(session: "IncomingSession", pdu: pdus.CancelSm, message: Message | None, place: int) -> None:
+    if message is None or not _same(pdu.source_addr, message.source):
+        session.refuse(pdu, int(Status.RCANCELFAIL))
+        return
+    lanes = session.engine.lanes
+    if place == RESIDENT:
+        lanes.remove(message.id, Cause.CANCELLED)
+    else:
+        lanes.end_on_disk(message, place, Cause.CANCELLED)
+    _answer(session, pdu, 0)
+
+
+def replace(session: "IncomingSession", pdu: pdus.ReplaceSm, number: int) -> None:
+    """Give a waiting message another text, schedule or validity."""
+
+    def found(message: Message | None, place: int) -> None:
+        if message is None or not _same(pdu.source_addr, message.source):
+            session.refuse(pdu, int(Status.RREPLACEFAIL))
+            return
+        try:
+            _change(message, pdu, time.time())
+        except Rejected as error:
+            session.note_refusal(pdu, error)
+            session.refuse(pdu, status_of(error.cause))
+            return
+        session.engine.spool.update(message, session.engine.lanes.by_name[message.queue].number, place)
+        _answer(session, pdu, 0)
+
+    _find_waiting(session, number, found)
+
+
+def _change(message: Message, pdu: pdus.ReplaceSm, now: float) -> None:
+    """Apply a replace_sm; its text is of the message's own data coding (SMPP 3.4 §4.10). Raises Rejected."""
+    if message.due or pdu.schedule_delivery_time:
+        raise Rejected(
+            Cause.BAD_SCHEDULE, "a scheduled message cannot be replaced, nor a message be scheduled by replacing it"
+        )
+    try:
+        expires = times.parse_time(pdu.validity_period, now)
+    except ValueError as error:
+        raise Rejected(Cause.BAD_VALIDITY, str(error)) from error
+    if expires is not None and expires <= now:
+        raise Rejected(Cause.BAD_VALIDITY, "the new validity is over already")
+    if count_parts(pdu.short_message, message.encoding, message.udh) > 1:
+        raise Rejected(Cause.TOO_LONG, "the new text does not fit one message")
+    message.body = pdu.short_message
+    if expires is not None:
+        message.expires, message.own_validity = expires, True
+
+
+def _find_waiting(session: "IncomingSession", number: int, found: Found) -> None:
+    """`found(message, place)` for a message of this customer that waits, in memory or on disk; (None, 0) otherwise."""
+    lanes = session.engine.lanes
+    in_memory = lanes.find(number)
+    if in_memory is not None:
+        message, in_flight = in_memory
+        mine = message.account == session.account and not in_flight
+        found(message if mine else None, RESIDENT)
+        return
+
+    def loaded(row: tuple[Message, int, int] | None, _error: Exception | None) -> None:
+        if row is None or row[0].account != session.account or number in lanes.gone:
+            found(None, RESIDENT)
+            return
+        message, place, queue = row
+        lane = lanes.by_number(queue)
+        message.queue = lane.name
+        if lane.holds(number):  # it came into memory while we read
+            _find_waiting(session, number, found)
+        else:
+            found(message if place != RESIDENT else None, place)
+        lanes.page_read()
+
+    lanes.reading += 1
+    session.engine.spool.read(lambda db: story.row_of(db, number), loaded)
+
+
+def _answer(session: "IncomingSession", request: pdus.Pdu, status: int) -> None:
+    """Answer after the commit that holds what was done."""
+
+    def kept(_argument: object, error: EmgError | None) -> None:
+        session.refuse(request, status if error is None else int(Status.RSYSERR))
+
+    session.engine.spool.when_kept(kept, None)

@@ -1,0 +1,166 @@
+"""The deliver path's end: what becomes of a message after an attempt.
+
+Lanes hand messages to carriers, carriers transmit them; the connector reports each outcome here, once: `sent`, `refused`,
+`unanswered`. Nothing here can fail: the outcome joins the next commit, and what was promised to the sender is kept by it.
+"""
+
+import logging
+import time
+
+from emg.config.model import MaybeSent
+from emg.engine import events
+from emg.engine.carrier import Carrier
+from emg.engine.lane import UNLIMITED, Lane
+from emg.engine.lanes import Lanes
+from emg.engine.open_reports import OpenReports
+from emg.engine.port import Port
+from emg.engine.report import Reporter
+from emg.errors import Cause
+from emg.message import Kind, Message, State
+from emg.rules.retry import Verdict
+from emg.spool.spool import Spool
+
+log = logging.getLogger("emg.engine")
+
+
+class Deliverer:
+    """See the module's text."""
+
+    def __init__(self, spool: Spool, lanes: Lanes, reporter: Reporter, open_reports: OpenReports) -> None:
+        self._spool = spool
+        self._lanes = lanes
+        self._reporter = reporter
+        self._open = open_reports
+
+    def sent(self, port: Port, carrier: Carrier, message: Message, remote_id: str) -> None:
+        """The far side has taken it, and calls it `remote_id` (in the provider's normal form; empty when it gave none)."""
+        lanes = self._lanes
+        lane = lanes.settle(carrier, message)
+        lanes.finished(message, lane)
+        lane.sent += 1
+        if port.throttle.active:
+            self._recover_pace(port, carrier, lane)
+        if message.kind is Kind.REPORT:
+            port.counters.reports_out += 1
+            event = events.Sent(
+                message.id,
+                time.time(),
+                port.name,
+                carrier.name,
+                "",
+                message.tries + 1,
+                message.maybe_sent,
+                int(Kind.REPORT),
+            )
+            self._spool.event(message.id, events.encode(event))
+            return
+        port.counters.sent += 1
+        self._reporter.sent(message, port, carrier.name, remote_id)
+
+    def _recover_pace(self, port: Port, carrier: Carrier, lane: Lane) -> None:
+        """After a pause the window grows by one with each message that is taken."""
+        throttle = port.throttle
+        throttle.full = carrier.window
+        throttle.succeeded(time.monotonic())
+        lane.cap = throttle.window(carrier.window) if throttle.active else UNLIMITED
+
+    def refused(self, port: Port, carrier: Carrier, message: Message, status: int, cause: Cause) -> None:
+        """The far side answered with an error."""
+        now = time.time()
+        lane = self._lanes.settle(carrier, message)
+        message.tries += 1
+        decision = port.retry.decide(status, cause, message.tries, now, message.expires, port.config.maxtries)
+        if decision.verdict is Verdict.FAIL:
+            port.counters.failed += 1
+            lane.failures += 1
+            self._lanes.finished(message, lane)
+            state = State.EXPIRED if decision.cause is Cause.EXPIRED else State.FAILED
+            self._reporter.failed(message, port.provider, state, decision.cause, native_error(status))
+            return
+        if decision.verdict is Verdict.PAUSE:
+            message.tries -= 1  # not the message's fault
+            port.counters.throttled += 1
+            self._pause(port, lane_seconds=decision.seconds)
+            lane.cap = port.throttle.window(carrier.window)
+            lane.paused_until = time.monotonic() + port.throttle.wait(time.monotonic())
+            self._lanes.put_back(message, lane, changed=False)
+            return
+        port.counters.retried += 1
+        self._note(message, port, carrier, cause, status, decision.at)
+        self._lanes.put_back(message, lane, due=decision.at)
+
+    def _pause(self, port: Port, *, lane_seconds: float) -> None:
+        before = port.throttle.active
+        port.throttle.throttled(time.monotonic(), lane_seconds)
+        if not before:
+            log.info("connector %s is throttled by the far side", port.name)
+
+    def unanswered(self, port: Port, carrier: Carrier, message: Message) -> None:
+        """Transmitted, and no answer will come: it may have been taken (protocol case S17)."""
+        lane = self._lanes.settle(carrier, message)
+        message.tries += 1
+        message.maybe_sent = True
+        port.counters.maybe_sent += 1
+        if message.kind is Kind.NORMAL and port.config.maybesent is MaybeSent.FAIL:
+            self._lanes.finished(message, lane)
+            port.counters.failed += 1
+            self._reporter.failed(message, port.provider, State.FAILED, Cause.MAYBE_SENT)
+            return
+        self._note(message, port, carrier, Cause.UNANSWERED, 0, 0.0)
+        self._lanes.put_back(message, lane)
+        if message.kind is Kind.NORMAL:
+            self._open.doubt(port.provider, message)
+
+    def unsent(self, port: Port, carrier: Carrier, message: Message) -> None:
+        """It never left: wait for the next chance, with nothing to remember."""
+        lane = self._lanes.settle(carrier, message)
+        self._lanes.put_back(message, lane, changed=False)
+
+    def impossible(self, port: Port, carrier: Carrier, message: Message, cause: Cause, reason: str) -> None:
+        """It cannot be written in this connector's protocol, whatever the far side thinks of it."""
+        log.info("message %d cannot leave by %s: %s", message.id, port.name, reason)
+        lane = self._lanes.settle(carrier, message)
+        self._lanes.finished(message, lane)
+        port.counters.failed += 1
+        self._reporter.failed(message, port.provider, State.FAILED, cause)
+
+    def _note(self, message: Message, port: Port, carrier: Carrier, cause: Cause, status: int, again: float) -> None:
+        event = events.Tried(message.id, time.time(), port.name, carrier.name, cause, status, again, message.maybe_sent)
+        self._spool.event(message.id, events.encode(event))
+
+    def release(self, port: Port, carrier: Carrier) -> None:
+        """The session is over: put back what it never transmitted; what it did is doubtful."""
+        for message in self._lanes.detach(carrier):
+            self.unanswered(port, carrier, message)
+        self._spool.clear_marks(carrier)
+
+    def recover(self, messages: list[Message], marked: set[int], port_of: dict[str, Port]) -> int:
+        """After a start: queue what the spool held in memory; what was in flight may have been sent. Gives how many of those."""
+        doubtful = 0
+        for message in messages:
+            lane = self._lanes.get(message.queue)
+            lane.size += 1
+            self._lanes.total += 1
+            if message.id not in marked:
+                self._lanes.put_back(message, lane, due=message.due, changed=False)
+                continue
+            doubtful += 1
+            message.maybe_sent = True
+            port = port_of.get(message.queue.partition("/")[0])
+            if port is not None:
+                port.counters.maybe_sent += 1
+            if port is not None and message.kind is Kind.NORMAL and port.config.maybesent is MaybeSent.FAIL:
+                self._lanes.finished(message, lane)
+                self._reporter.failed(message, port.provider, State.FAILED, Cause.MAYBE_SENT)
+                continue
+            event = events.Tried(message.id, time.time(), message.queue, "", Cause.MAYBE_SENT, 0, 0.0, True)
+            self._spool.event(message.id, events.encode(event))
+            self._lanes.put_back(message, lane)
+            if port is not None and message.kind is Kind.NORMAL:
+                self._open.doubt(port.provider, message)
+        return doubtful
+
+
+def native_error(status: int) -> str:
+    """A command status as the three characters of a receipt's err: field."""
+    return f"{status:03d}" if status < 1000 else f"{status:X}"[-3:]

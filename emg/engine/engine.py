@@ -1,0 +1,160 @@
+"""The parts of the engine under one roof: what connectors and the control API are given. Joined by `emg.gateway` alone."""
+
+import contextlib
+import logging
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import gevent
+import gevent.lock
+
+from emg.config.model import ServerConfig, UserConfig
+from emg.engine.deliver import Deliverer
+from emg.engine.lanes import Lanes
+from emg.engine.logs import Logs
+from emg.engine.open_reports import OpenReports
+from emg.engine.orphans import Orphans
+from emg.engine.parts import Groups
+from emg.engine.port import Port
+from emg.engine.receive import Limits, Receiver, Sender
+from emg.engine.report import Reporter
+from emg.engine.routing import Router
+from emg.errors import SpoolError
+from emg.rules.pacing import LoginGuard
+from emg.rules.routes import RouteTable
+from emg.spool.opening import Recovered, connect
+from emg.spool.spool import Spool
+
+log = logging.getLogger("emg.engine")
+T = TypeVar("T")
+
+INSPECTIONS = 2
+_inspections = gevent.lock.BoundedSemaphore(INSPECTIONS)
+
+
+@dataclass
+class Engine:
+    """One gateway's engine. Reload swaps `config`, `users` and what is built from them; the rest lives as long as the gateway."""
+
+    config: ServerConfig
+    logs: Logs
+    spool: Spool
+    lanes: Lanes
+    ports: dict[str, Port]
+    router: Router
+    groups: Groups
+    open_reports: OpenReports
+    orphans: Orphans
+    reporter: Reporter
+    receiver: Receiver
+    deliverer: Deliverer
+    users: Mapping[str, UserConfig]
+    senders: dict[str, Sender] = field(default_factory=dict)
+    logins: LoginGuard = field(default_factory=LoginGuard)
+
+    def sender(self, account: str) -> Sender:
+        """The account's limits, shared by all its sessions."""
+        sender = self.senders.get(account)
+        if sender is None:
+            sender = self.senders[account] = Sender(account, self.users.get(account))
+        return sender
+
+    def inspect(self, query: Callable[[sqlite3.Connection], T], told: Callable[[T], None]) -> None:
+        """Run a query that may take long beside the writer, on a read-only connection in a native thread; `told` gets its result."""
+        gevent.spawn(self._inspect, query, told)
+
+    def _inspect(self, query: Callable[[sqlite3.Connection], T], told: Callable[[T], None]) -> None:
+        told(self.look(query))
+
+    def look(self, query: Callable[[sqlite3.Connection], T], seconds: float = 30.0) -> T:
+        """`inspect`, waited for. Raises SpoolError. At most `INSPECTIONS` run at once."""
+
+        def run() -> T:
+            with contextlib.closing(connect(Path(self.spool.path), read_only=True)) as db:
+                return query(db)
+
+        with _inspections:
+            try:
+                with gevent.Timeout(seconds):
+                    result: T = gevent.get_hub().threadpool.apply(run)
+                    return result
+            except (sqlite3.Error, gevent.Timeout) as error:
+                raise SpoolError(f"the spool cannot be read: {error}") from error
+
+    def configure(self, config: ServerConfig, table: RouteTable | None) -> None:
+        """Take the server-wide part of a new configuration."""
+        self.config = config
+        self.users = self.reporter.users = config.users
+        self.router.table = table
+        self.reporter.lifetime = config.dlrexpire
+        self.receiver.limits = limits_of(config)
+        self.orphans.limit = config.orphansize
+        self.orphans.early_seconds = config.earlyexpire
+        self.orphans.expire_seconds = config.orphanexpire
+        for sender in self.senders.values():
+            sender.configure(config.users.get(sender.name))
+
+
+def limits_of(config: ServerConfig) -> Limits:
+    """The server-wide bounds for the receive path."""
+    return Limits(config.maxtotalqueuesize, config.default_vp, config.maxvp)
+
+
+def build(config: ServerConfig, logs: Logs, spool: Spool, recovered: Recovered, table: RouteTable | None) -> Engine:
+    """Join the parts. Queues are filled by `resume`, when the ports are known."""
+    ports: dict[str, Port] = {}
+    lanes = Lanes(spool, head_limit=config.headsize)
+    router = Router(lanes, ports, table, config.cmrexpire)
+    groups = Groups(spool)
+    open_reports = OpenReports(spool, recovered.open_reports)
+    orphans = Orphans(
+        spool, recovered.orphans, limit=config.orphansize, early=config.earlyexpire, expire=config.orphanexpire
+    )
+    reporter = Reporter(spool, lanes, router, groups, open_reports, orphans)
+    reporter.users = config.users
+    reporter.lifetime = config.dlrexpire
+    receiver = Receiver(spool, lanes, router, groups, limits_of(config))
+    deliverer = Deliverer(spool, lanes, reporter, open_reports)
+    return Engine(
+        config,
+        logs,
+        spool,
+        lanes,
+        ports,
+        router,
+        groups,
+        open_reports,
+        orphans,
+        reporter,
+        receiver,
+        deliverer,
+        config.users,
+    )
+
+
+def resume(engine: Engine, recovered: Recovered) -> None:
+    """Queue what the spool held; called once, when all ports stand."""
+    lanes = engine.lanes
+    for name, rank, count in recovered.spilled:
+        lane = lanes.get(name)
+        lane.spilled[rank] = count
+        lane.size += count
+        lanes.total += count
+        lanes.touch(lane)
+    for name, count in recovered.deferred:
+        lane = lanes.get(name)
+        lane.deferred += count
+        lane.size += count
+        lanes.total += count
+    highest_slot = engine.spool.highest_slot
+    doubtful = engine.deliverer.recover(recovered.resident, recovered.marked, engine.ports)
+    engine.spool.forget_marks(highest_slot)
+    log.info(
+        "the spool held %d messages, %d of them perhaps sent, and %d open reports",
+        lanes.total,
+        doubtful,
+        recovered.open_reports,
+    )

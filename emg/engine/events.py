@@ -1,0 +1,115 @@
+"""What happens to a message, as the outbox keeps it: one event a step, in the commit that holds the step.
+
+The recorder makes one row of the message log out of a message's events; `emg ctl message` shows them as its story. Each is a
+msgpack array that begins with its kind, so that a later version can add fields at the end. `at` is epoch seconds.
+"""
+
+import msgspec
+
+from emg.errors import Cause
+from emg.message import Encoding, State
+
+
+class Event(msgspec.Struct, array_like=True, gc=False, tag=True):
+    """What all have. `id` is the message's; for a part of a long message that we split it is the part's own."""
+
+    id: int
+    at: float
+
+
+class Accepted(Event, gc=False, tag="accepted"):
+    """Kept, and about to be acknowledged."""
+
+    connector: str
+    account: str
+    source: str
+    dest: str
+    encoding: Encoding
+    octets: int
+    parts: int
+    queue: str
+    route: str
+    """What decided: `user`, `connector`, or the line of the routing table."""
+    want: int
+    remote_ip: str = ""
+    reference: str = ""
+
+
+class Split(Event, gc=False, tag="split"):
+    """A part was made; `id` is the long message's."""
+
+    part: int
+    number: int
+    total: int
+
+
+class Sent(Event, gc=False, tag="sent"):
+    """The far side has taken it."""
+
+    connector: str
+    session: str
+    remote_id: str
+    tries: int
+    maybe_sent: bool = False
+    """An earlier attempt may have reached the far side too: this may be a duplicate."""
+    kind: int = 1
+    """5 for a report brought to its sender (`id` is the report's own)."""
+
+
+class Tried(Event, gc=False, tag="tried"):
+    """An attempt failed and there will be another one."""
+
+    connector: str
+    session: str
+    cause: Cause
+    status: int
+    again: float
+    maybe_sent: bool = False
+
+
+class Moved(Event, gc=False, tag="moved"):
+    """An operator moved it to another queue."""
+
+    queue: str
+    to: str
+
+
+class Ended(Event, gc=False, tag="ended"):
+    """Its final state. There is exactly one for each accepted message; for each part too."""
+
+    state: State
+    cause: str
+    error: str = ""
+    connector: str = ""
+    report: int = 0
+    """Id of the report that was made for its sender, 0 when he wanted none."""
+    maybe_sent: bool = False
+
+
+class Intermediate(Event, gc=False, tag="intermediate"):
+    """A report that is not final came in."""
+
+    state: State
+    report: int = 0
+
+
+class Orphaned(Event, gc=False, tag="orphaned"):
+    """A report came in that matches nothing; `id` is 0."""
+
+    connector: str
+    remote_id: str
+    state: State
+
+
+Any = Accepted | Split | Sent | Tried | Moved | Ended | Intermediate | Orphaned
+
+encode = msgspec.msgpack.Encoder().encode
+_decode_row = msgspec.msgpack.Decoder(list[Any]).decode
+
+
+def decode_row(body: bytes, count: int) -> list[Any]:
+    """The events of one outbox row: `count` msgpack values one behind the other, which a header (array 32) makes one value.
+
+    Raises msgspec.DecodeError for anything else.
+    """
+    return _decode_row(b"\xdd" + count.to_bytes(4, "big") + body)

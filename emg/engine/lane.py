@@ -1,0 +1,218 @@
+"""A lane: one queue and the sessions that empty it.
+
+An outgoing connector has one lane; each account of an incoming connector has one (`connector/account`) for its delivery reports and
+incoming messages. Order is (rank, id): priority, then arrival. Only the head is in memory; what lies behind it is in the spool as
+*spilled* and is loaded page by page, what has to wait for a time is *delayed* (a few, in memory) or *deferred* (in the spool).
+
+`pump` hands messages to carriers within window, rate, hold and pause. Messages to one destination stay on one carrier while
+any of them is in flight, so that two sessions cannot overtake each other (design section 4, invariant 5).
+A lane never loses a message: every way out of it is a call of `Lanes`.
+"""
+
+from collections.abc import Callable
+from heapq import heapify, heappop, heappush
+from itertools import islice
+
+from emg.engine.carrier import Carrier
+from emg.message import Message
+from emg.rules.pacing import TokenBucket
+
+UNLIMITED = 1 << 60
+
+
+class Lane:
+    """One queue. `number` is its number in the spool's tables."""
+
+    __slots__ = (
+        "_next_carrier",
+        "_sticky",
+        "cap",
+        "carriers",
+        "cursors",
+        "deferred",
+        "delayed",
+        "failures",
+        "head_limit",
+        "heap",
+        "held",
+        "in_flight",
+        "name",
+        "number",
+        "on_stuck",
+        "pacer",
+        "paused_until",
+        "refilling",
+        "reports_only",
+        "sent",
+        "size",
+        "size_limit",
+        "spilled",
+        "spilled_since",
+        "waiting",
+        "wake_planned",
+    )
+
+    def __init__(self, name: str, number: int, *, head_limit: int, size_limit: int = 0) -> None:
+        self.name = name
+        self.number = number
+        self.head_limit = head_limit
+        self.size_limit = size_limit or UNLIMITED
+        self.heap: list[tuple[int, int, Message]] = []
+        self.delayed: list[tuple[float, int, Message]] = []
+        self.waiting: dict[int, Message] = {}
+        """Everything in `heap` and `delayed` by id; what was taken out of here is skipped there."""
+        self.spilled: dict[int, int] = {}
+        """rank → how many wait on disk and not in memory."""
+        self.spilled_since: dict[int, int] = {}
+        self.cursors: dict[int, int] = {}
+        """rank → the last id that was loaded."""
+        self.deferred = 0
+        self.in_flight = 0
+        self.size = 0
+        """All of them: waiting, in flight, on disk."""
+        self.carriers: list[Carrier] = []
+        self.on_stuck: Callable[[], None] | None = None
+        """Called when there is something to send and no session: a connector on demand dials then."""
+        self.pacer: TokenBucket | None = None
+        self.held = False
+        self.paused_until = 0.0
+        self.cap = UNLIMITED
+        """Window that a throttling far side leaves us for now."""
+        self.refilling = False
+        self.wake_planned = 0.0
+        self.sent = 0
+        self.failures = 0
+        self._sticky: dict[str, list[object]] = {}
+        self._next_carrier = 0
+
+    @property
+    def full(self) -> bool:
+        """At its bound (MAXQUEUESIZE)."""
+        return self.size >= self.size_limit
+
+    @property
+    def spilled_count(self) -> int:
+        """How many wait on disk behind the head."""
+        return sum(self.spilled.values()) if self.spilled else 0
+
+    def stays(self, rank: int) -> bool:
+        """A new message of this rank belongs in memory: the head has room, and nothing of its rank or before waits on disk.
+
+        An urgent one may overfill the head up to twice, so that it does not wait for a page.
+        """
+        if self.spilled:
+            if any(count and other <= rank for other, count in self.spilled.items()):
+                return False
+            return len(self.waiting) < 2 * self.head_limit
+        return len(self.waiting) < self.head_limit
+
+    def push(self, message: Message) -> None:
+        """Put a message into memory, in its place."""
+        self.waiting[message.id] = message
+        heappush(self.heap, (message.rank, message.id, message))
+
+    def delay(self, message: Message) -> None:
+        """Hold it in memory until `message.due`."""
+        self.waiting[message.id] = message
+        heappush(self.delayed, (message.due, message.id, message))
+
+    def wake(self, now: float) -> bool:
+        """Move what is due from `delayed` into the queue; True when there was any. `now` in epoch seconds."""
+        delayed, woken = self.delayed, False
+        while delayed and delayed[0][0] <= now:
+            _due, number, message = heappop(delayed)
+            if self.waiting.get(number) is message:
+                heappush(self.heap, (message.rank, number, message))
+                woken = True
+        return woken
+
+    def remove(self, message_id: int) -> Message | None:
+        """Take a waiting message out of the order; None when it does not wait here."""
+        return self.waiting.pop(message_id, None)
+
+    def expired(self, now: float) -> list[Message]:
+        """Waiting messages whose validity is over; `now` in epoch seconds."""
+        return [message for message in self.waiting.values() if 0 < message.expires <= now]
+
+    def compact(self) -> None:
+        """Forget removed entries when they are the better part of the heap."""
+        if len(self.heap) + len(self.delayed) > 2 * len(self.waiting) + 64:
+            waiting = self.waiting
+            self.heap = [entry for entry in self.heap if entry[1] in waiting]
+            self.delayed = [entry for entry in self.delayed if entry[1] in waiting]
+            heapify(self.heap)
+            heapify(self.delayed)
+
+    def pump(self, now: float, assign: Callable[["Lane", Carrier, Message], bool]) -> float:
+        """Give messages to carriers. `now` is monotonic.
+
+        Returns 0, or the time at which to pump again because of rate or pause.
+        """
+        if self.held or not self.heap:
+            return 0.0
+        if not self.carriers:
+            if self.on_stuck is not None:
+                self.on_stuck()
+            return 0.0
+        if now < self.paused_until:
+            return self.paused_until
+        heap, waiting, pacer = self.heap, self.waiting, self.pacer
+        while heap:
+            _rank, number, message = heap[0]
+            if waiting.get(number) is not message:
+                heappop(heap)
+                continue
+            carrier = self._carrier_for(message.dest)
+            if carrier is None:
+                return 0.0
+            if pacer is not None and not pacer.take(now):
+                return now + pacer.wait(now)
+            heappop(heap)
+            del waiting[number]
+            if assign(self, carrier, message):
+                self._stick(message.dest, carrier)
+        return 0.0
+
+    def _carrier_for(self, dest: str) -> Carrier | None:
+        carriers, cap = self.carriers, self.cap
+        if len(carriers) == 1:
+            carrier = carriers[0]
+            return carrier if len(carrier.in_flight) < min(carrier.window, cap) else None
+        stuck = self._sticky.get(dest)
+        if stuck is not None:
+            carrier = stuck[0]  # type: ignore[assignment]
+            if carrier.up:
+                return carrier if len(carrier.in_flight) < min(carrier.window, cap) else None
+            del self._sticky[dest]
+        for offset in range(len(carriers)):
+            carrier = carriers[(self._next_carrier + offset) % len(carriers)]
+            if len(carrier.in_flight) < min(carrier.window, cap):
+                self._next_carrier = (self._next_carrier + offset + 1) % len(carriers)
+                return carrier
+        return None
+
+    def _stick(self, dest: str, carrier: Carrier) -> None:
+        self.in_flight += 1
+        if len(self.carriers) > 1:
+            stuck = self._sticky.get(dest)
+            if stuck is None:
+                self._sticky[dest] = [carrier, 1]
+            else:
+                stuck[1] += 1  # type: ignore[operator]
+
+    def unstick(self, dest: str) -> None:
+        """A message to `dest` is not in flight any more."""
+        self.in_flight -= 1
+        stuck = self._sticky.get(dest)
+        if stuck is not None:
+            stuck[1] -= 1  # type: ignore[operator]
+            if not stuck[1]:
+                del self._sticky[dest]
+
+    def holds(self, message_id: int) -> bool:
+        """It is in memory: waiting, delayed or in flight."""
+        return message_id in self.waiting or any(message_id in carrier.in_flight for carrier in self.carriers)
+
+    def head(self, count: int) -> list[Message]:
+        """The first messages in memory, for people to look at."""
+        return [entry[2] for entry in islice(sorted(self.heap, key=lambda e: e[:2]), count) if entry[1] in self.waiting]

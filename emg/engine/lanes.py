@@ -1,0 +1,260 @@
+"""All lanes of a gateway: the only place where messages change queue, memory or carrier.
+
+Keeps what a lane holds in memory and what the spool holds in step. Everything here runs in the event loop's thread and waits for
+nothing; what reads from disk comes back by callback. `tick` is called every second by the gateway and does what time brings:
+messages that become due, messages that expire.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+
+import gevent
+
+from emg.engine import paging
+from emg.engine.carrier import Carrier
+from emg.engine.lane import Lane
+from emg.errors import Cause
+from emg.message import Message
+from emg.spool.schema import DEFERRED, RESIDENT, SPILLED
+from emg.spool.spool import Spool
+
+DELAYED_LIMIT = 500
+"""Retries of one lane that wait in memory; more of them wait in the spool."""
+RESIDENT_LIMIT = 200_000
+"""Messages of all lanes in memory; above it every new one that cannot leave at once is spilled."""
+EXPIRY_PAGE = 2000
+ACCOUNT_HEAD = 200
+"""Head of an account's lane: there may be thousands of these."""
+
+log = logging.getLogger("emg.engine")
+
+Ended = Callable[[Message, Cause], None]
+
+
+class Lanes:
+    """See the module's text. `ended(message, cause)` is told of each message that expired or was deleted by an operator."""
+
+    def __init__(self, spool: Spool, *, head_limit: int = 2000) -> None:
+        self.by_name: dict[str, Lane] = {}
+        self.ended: Ended = lambda message, cause: None
+        self.total = 0
+        """Messages in all lanes."""
+        self.spool = spool
+        self._head_limit = head_limit
+        self._dirty: dict[Lane, None] = {}
+        self._wakes: list[tuple[float, Lane]] = []
+        self.waking = False
+        self.expiring = False
+        self.reading = 0
+        """Pages asked for and not yet here."""
+        self.gone: set[int] = set()
+        """Ids that left for good while a page was being read: it may still show them."""
+        self._by_number: dict[int, Lane] = {}
+        self._loop = gevent.get_hub().loop
+        spool.before_commit.append(self.pump)
+
+    def get(self, name: str) -> Lane:
+        """The lane of this name, made when it does not exist yet."""
+        lane = self.by_name.get(name)
+        if lane is None:
+            head = ACCOUNT_HEAD if "/" in name else self._head_limit
+            lane = self.by_name[name] = Lane(name, self.spool.queue_number(name), head_limit=head)
+            self._by_number[lane.number] = lane
+        return lane
+
+    def by_number(self, number: int) -> Lane:
+        """The lane that a row of the spool names."""
+        return self._by_number[number]
+
+    # -- messages coming in
+
+    def add(self, message: Message, lane: Lane) -> int:
+        """Queue a new message; gives the place with which the caller has the spool keep it."""
+        message.queue = lane.name
+        lane.size += 1
+        self.total += 1
+        if message.due:
+            lane.deferred += 1
+            return DEFERRED
+        if not lane.stays(message.rank) or self.total - lane.deferred > RESIDENT_LIMIT:
+            lane.spilled[message.rank] = lane.spilled.get(message.rank, 0) + 1
+            lane.spilled_since[message.rank] = lane.spilled_since.get(message.rank, 0) + 1
+            return SPILLED
+        lane.push(message)
+        self._dirty[lane] = None
+        return RESIDENT
+
+    def withdraw(self, message: Message) -> None:
+        """Undo `add` after a failed commit."""
+        lane = self.by_name[message.queue]
+        lane.size -= 1
+        self.total -= 1
+        if lane.remove(message.id) is not None:
+            return
+        for carrier in lane.carriers:
+            if message.id in carrier.in_flight:
+                carrier.withdraw(message.id)
+                lane.unstick(message.dest)
+                return
+        if message.due:
+            lane.deferred -= 1
+        else:
+            lane.spilled[message.rank] -= 1
+
+    # -- carriers
+
+    def attach(self, carrier: Carrier, lane: Lane) -> None:
+        """The carrier may take messages from this lane."""
+        lane.carriers.append(carrier)
+        self.touch(lane)
+
+    def touch(self, lane: Lane) -> None:
+        """Something changed that may let messages go: pump this lane at the next commit."""
+        self._dirty[lane] = None
+        self.spool.plan()
+
+    def pump(self) -> None:
+        """Let every lane that changed hand messages to its carriers; runs before each commit."""
+        if not self._dirty:
+            return
+        now = time.monotonic()
+        dirty, self._dirty = self._dirty, {}
+        for lane in dirty:
+            again = lane.pump(now, self._assign)
+            if again:
+                self._plan_wake(lane, again, now)
+            if lane.spilled and len(lane.heap) <= lane.head_limit // 2:
+                paging.refill(self, lane)
+
+    def _plan_wake(self, lane: Lane, at: float, now: float) -> None:
+        if lane.wake_planned > now:
+            return
+        lane.wake_planned = at
+        timer = self._loop.timer(max(at - now, 0.001))
+
+        def wake() -> None:
+            timer.close()
+            lane.wake_planned = 0.0
+            self.touch(lane)
+
+        timer.start(wake)
+
+    def _assign(self, lane: Lane, carrier: Carrier, message: Message) -> bool:
+        if 0 < message.expires <= time.time():
+            self._end(lane, message, Cause.EXPIRED)
+            return False
+        carrier.assign(message)
+        self.spool.mark(carrier)
+        return True
+
+    def settle(self, carrier: Carrier, message: Message) -> Lane:
+        """The carrier has its answer for this message: it is not in flight any more. The caller drops it or puts it back."""
+        lane = self.by_name[message.queue]
+        del carrier.in_flight[message.id]
+        lane.unstick(message.dest)
+        self.spool.mark(carrier)
+        self._dirty[lane] = None
+        return lane
+
+    def finished(self, message: Message, lane: Lane) -> None:
+        """The message has left the lane for good."""
+        lane.size -= 1
+        self.total -= 1
+        if self.reading:
+            self.gone.add(message.id)
+        self.spool.drop(message.id)
+
+    def put_back(self, message: Message, lane: Lane, *, due: float = 0.0, changed: bool = True) -> None:
+        """A message that was in flight waits again, until `due` (epoch) if given, at its old place in the order."""
+        message.due = due
+        if due and len(lane.delayed) >= DELAYED_LIMIT:
+            lane.deferred += 1
+            self.spool.update(message, lane.number, DEFERRED)
+            return
+        if changed:
+            self.spool.update(message, lane.number, RESIDENT)
+        if due:
+            lane.delay(message)
+        else:
+            lane.push(message)
+        self._dirty[lane] = None
+
+    def detach(self, carrier: Carrier) -> list[Message]:
+        """The carrier takes no more. What was never transmitted is put back; gives what may have reached the far side."""
+        carrier.up = False
+        unsent = carrier.untransmitted()
+        doubtful = []
+        for lane in self.by_name.values():
+            if carrier in lane.carriers:
+                lane.carriers.remove(carrier)
+                self._dirty[lane] = None
+        for message in list(carrier.in_flight.values()):
+            if message.id in unsent:
+                lane = self.by_name[message.queue]
+                del carrier.in_flight[message.id]
+                lane.unstick(message.dest)
+                self.put_back(message, lane, changed=False)
+            else:
+                doubtful.append(message)
+        self.spool.mark(carrier)
+        return doubtful
+
+    # -- what time brings
+
+    def tick(self, now: float) -> None:
+        """`now` in epoch seconds."""
+        for lane in self.by_name.values():
+            if lane.delayed and lane.wake(now):
+                self.touch(lane)
+            if lane.waiting:
+                for message in lane.expired(now):
+                    lane.remove(message.id)
+                    self._end(lane, message, Cause.EXPIRED)
+            lane.compact()
+        paging.wake_deferred(self, now)
+        paging.end_expired(self, now)
+
+    def _end(self, lane: Lane, message: Message, cause: Cause) -> None:
+        self.finished(message, lane)
+        self.ended(message, cause)
+
+    def end_on_disk(self, message: Message, place: int, cause: Cause) -> None:
+        """A message that was only on disk is over."""
+        lane = self.by_name[message.queue]
+        if place == DEFERRED:
+            lane.deferred -= 1
+        else:
+            lane.spilled[message.rank] = max(0, lane.spilled.get(message.rank, 0) - 1)
+        self._end(lane, message, cause)
+
+    def take(self, message: Message) -> Lane | None:
+        """Take a waiting message out, to be settled by the caller; None when it does not wait in memory."""
+        lane = self.by_name.get(message.queue)
+        return lane if lane is not None and lane.remove(message.id) is not None else None
+
+    def remove(self, message_id: int, cause: Cause) -> Message | None:
+        """End a message that waits in memory (cancel_sm, an operator); None when it does not."""
+        for lane in self.by_name.values():
+            message = lane.remove(message_id)
+            if message is not None:
+                self._end(lane, message, cause)
+                return message
+        return None
+
+    def page_read(self) -> None:
+        """A page has been dealt with."""
+        self.reading -= 1
+        if not self.reading:
+            self.gone.clear()
+
+    def find(self, message_id: int) -> tuple[Message, bool] | None:
+        """A message in memory, and whether it is in flight."""
+        for lane in self.by_name.values():
+            message = lane.waiting.get(message_id)
+            if message is not None:
+                return message, False
+            for carrier in lane.carriers:
+                if message_id in carrier.in_flight:
+                    return carrier.in_flight[message_id], True
+        return None

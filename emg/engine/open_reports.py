@@ -1,0 +1,161 @@
+"""Open delivery reports: messages that were sent and whose report is still to come.
+
+They live in the spool, keyed by (provider, remote id, our id); the recent ones are in memory too, because most reports come within
+seconds. Millions of older ones cost disk, not memory. Of several with one remote id (providers reuse them) the newest is meant.
+
+*Doubtful* are messages whose connection broke before their answer came: their remote id is unknown, so a report that matches nothing
+else is held against their destination.
+"""
+
+import sqlite3
+from collections.abc import Callable
+
+import msgspec
+
+from emg.message import Message, OpenReport
+from emg.spool.spool import Spool
+
+RECENT = 65_536
+DOUBTFUL = 50_000
+TAIL = 9
+"""Digits by which destinations are compared: providers write them with and without country code, plus or zeros."""
+
+_decode = msgspec.msgpack.Decoder(OpenReport).decode
+Found = Callable[[OpenReport | None], None]
+
+
+class OpenReports:
+    """All open reports of one gateway."""
+
+    def __init__(self, spool: Spool, count: int) -> None:
+        self.count = count
+        self._spool = spool
+        self._recent: dict[tuple[str, str], OpenReport] = {}
+        self._on_disk = count
+        """Open reports that are not in memory; 0 saves a read for each orphan."""
+        self._closing: dict[tuple[str, str], int] = {}
+        self._doubtful: dict[tuple[str, str], dict[int, Message | OpenReport]] = {}
+
+    def add(self, ticket: OpenReport) -> None:
+        """A message was sent."""
+        self.count += 1
+        self._spool.open_report(ticket)
+        self._remember(ticket)
+        if ticket.maybe_sent:
+            self._doubt(ticket.provider, ticket)
+
+    def _remember(self, ticket: OpenReport) -> None:
+        recent, key = self._recent, (ticket.provider, ticket.remote_id)
+        if key in recent:
+            self._on_disk += 1
+            del recent[key]  # so that the newest stands last
+        recent[key] = ticket
+        if len(recent) > RECENT:
+            del recent[next(iter(recent))]
+            self._on_disk += 1
+
+    def find(self, provider: str, ids: tuple[str, ...], found: Found) -> None:
+        """`found(ticket)` now, or after a read; None when there is none."""
+        for remote_id in ids:
+            ticket = self._recent.get((provider, remote_id))
+            if ticket is not None:
+                found(ticket)
+                return
+        if not self._on_disk or not ids:
+            found(None)
+            return
+        self._spool.read(lambda db: _select(db, provider, ids), lambda body, _error: self._loaded(body, found))
+
+    def _loaded(self, body: bytes | None, found: Found) -> None:
+        ticket = _decode(body) if body is not None else None
+        if ticket is not None and self._closing.get((ticket.provider, ticket.remote_id)) == ticket.id:
+            ticket = None
+        found(ticket)
+
+    def tickets(self, rows: list[bytes], now: float) -> list[OpenReport]:
+        """Of rows of the spool's table, those whose time is over and that are still open."""
+        over = [ticket for ticket in map(_decode, rows) if ticket.expires <= now]
+        return [ticket for ticket in over if self._closing.get((ticket.provider, ticket.remote_id)) != ticket.id]
+
+    def closing(self, provider: str, ids: tuple[str, ...]) -> bool:
+        """A report for one of these ids is being committed right now: another one is a duplicate."""
+        return any((provider, remote_id) in self._closing for remote_id in ids)
+
+    def close(self, ticket: OpenReport) -> None:
+        """Its report came; `closed` or `reopen` follows after the commit."""
+        key = (ticket.provider, ticket.remote_id)
+        self._closing[key] = ticket.id
+        if self._recent.get(key) is ticket:
+            del self._recent[key]
+        else:
+            self._on_disk = max(0, self._on_disk - 1)
+        self.count -= 1
+        self._spool.take_close(ticket)
+        if ticket.maybe_sent:
+            self._no_doubt(ticket.provider, ticket.dest, ticket.id)
+
+    def closed(self, ticket: OpenReport) -> None:
+        """The close is on disk."""
+        self._closing.pop((ticket.provider, ticket.remote_id), None)
+
+    def reopen(self, ticket: OpenReport) -> None:
+        """It is not; the provider will report again."""
+        self.closed(ticket)
+        self.count += 1
+        if ticket.remote_id:
+            self._remember(ticket)
+        else:
+            self._doubt(ticket.provider, ticket)
+
+    def drop(self, ticket: OpenReport) -> None:
+        """It is not waited for any more (expired, or ended by an operator)."""
+        key = (ticket.provider, ticket.remote_id)
+        known = self._recent.get(key)
+        if known is not None and known.id == ticket.id:
+            del self._recent[key]
+        else:
+            self._on_disk = max(0, self._on_disk - 1)
+        self.count -= 1
+        self._spool.close_report(ticket)
+        if ticket.maybe_sent:
+            self._no_doubt(ticket.provider, ticket.dest, ticket.id)
+
+    # -- doubt
+
+    def doubt(self, provider: str, message: Message) -> None:
+        """The message may have been sent; its remote id is unknown."""
+        self._doubt(provider, message)
+
+    def settle_doubt(self, provider: str, message: Message) -> None:
+        """Its second copy was answered, or it failed for good."""
+        self._no_doubt(provider, message.dest, message.id)
+
+    def doubtful(self, provider: str, dest: str) -> Message | OpenReport | None:
+        """The one message to this number that a report without a match may be about; None when there is none, or several."""
+        found = self._doubtful.get((provider, dest[-TAIL:])) if dest else None
+        return next(iter(found.values())) if found is not None and len(found) == 1 else None
+
+    def _doubt(self, provider: str, about: Message | OpenReport) -> None:
+        key = (provider, about.dest[-TAIL:])
+        self._doubtful.setdefault(key, {})[about.id] = about
+        if len(self._doubtful) > DOUBTFUL:
+            del self._doubtful[next(iter(self._doubtful))]
+
+    def _no_doubt(self, provider: str, dest: str, message_id: int) -> None:
+        key = (provider, dest[-TAIL:])
+        found = self._doubtful.get(key)
+        if found is not None:
+            found.pop(message_id, None)
+            if not found:
+                del self._doubtful[key]
+
+
+def _select(db: sqlite3.Connection, provider: str, ids: tuple[str, ...]) -> bytes | None:
+    for remote_id in ids:
+        row = db.execute(
+            "SELECT body FROM open_report WHERE provider = ? AND remote_id = ? ORDER BY id DESC LIMIT 1",
+            (provider, remote_id),
+        ).fetchone()
+        if row:
+            return bytes(row[0])
+    return None

@@ -1,0 +1,133 @@
+"""What of the queues is on disk and comes into memory in pages: refilling heads, waking what was deferred, ending what expired there.
+
+Each is a read in the writer's thread, behind the commit that it was asked with, so it sees everything that was spilled before;
+its callback puts the messages where they belong. One of each kind is under way at a time, a page at a time: a million messages
+behind the head cost no memory and never stop the event loop for long.
+"""
+
+import logging
+import sqlite3
+from typing import TYPE_CHECKING
+
+from emg.engine.lane import Lane
+from emg.errors import Cause
+from emg.message import Message
+from emg.spool.opening import decode_message
+from emg.spool.schema import RESIDENT, SPILLED
+
+if TYPE_CHECKING:
+    from emg.engine.lanes import Lanes
+
+PAGE = 1000
+_Row = tuple[int, bytes]
+_ExpiredRow = tuple[int, int, bytes]
+
+log = logging.getLogger("emg.engine")
+
+
+def refill(lanes: "Lanes", lane: Lane) -> None:
+    """Load the next page of the most urgent rank that waits on disk."""
+    ranks = [rank for rank, count in lane.spilled.items() if count > 0]
+    if lane.refilling or not ranks:
+        return
+    lane.refilling = True
+    rank = min(ranks)
+    after = lane.cursors.get(rank, 0)
+    lane.spilled_since[rank] = 0
+    limit = min(PAGE, lane.head_limit)
+
+    def query(db: sqlite3.Connection) -> list[bytes]:
+        rows = db.execute(
+            "SELECT body FROM message WHERE place = 1 AND queue = ? AND rank = ? AND id > ? ORDER BY id LIMIT ?",
+            (lane.number, rank, after, limit),
+        )
+        return [body for (body,) in rows]
+
+    def loaded(bodies: list[bytes] | None, error: Exception | None) -> None:
+        lane.refilling = False
+        if bodies is None:
+            log.error("queue %s cannot be read: %s", lane.name, error)
+        for body in bodies or ():
+            message = decode_message(body)
+            lane.cursors[rank] = message.id
+            if message.id not in lanes.gone and not lane.holds(message.id):
+                lane.spilled[rank] -= 1
+                message.queue = lane.name
+                lane.push(message)
+        if bodies is not None and (len(bodies) < limit or lane.spilled[rank] < 0):
+            lane.spilled[rank] = lane.spilled_since.get(rank, 0)
+        if not lane.spilled[rank]:
+            del lane.spilled[rank]
+        lanes.touch(lane)
+        lanes.page_read()
+
+    lanes.reading += 1
+    lanes.spool.read(query, loaded)
+
+
+def wake_deferred(lanes: "Lanes", now: float) -> None:
+    """Bring back what was deferred in the spool and is due now."""
+    if lanes.waking or not any(lane.deferred for lane in lanes.by_name.values()):
+        return
+    lanes.waking = True
+
+    def query(db: sqlite3.Connection) -> list[_Row]:
+        rows = db.execute(
+            "SELECT queue, body FROM message WHERE place = 2 AND due <= ? ORDER BY due LIMIT ?", (int(now), PAGE)
+        )
+        return rows.fetchall()
+
+    def loaded(rows: list[_Row] | None, error: Exception | None) -> None:
+        lanes.waking = False
+        if rows is None:
+            log.error("deferred messages cannot be read: %s", error)
+        for number, body in rows or ():
+            _wake(lanes, lanes.by_number(number), decode_message(body))
+        lanes.page_read()
+
+    lanes.reading += 1
+    lanes.spool.read(query, loaded)
+
+
+def _wake(lanes: "Lanes", lane: Lane, message: Message) -> None:
+    if message.id in lanes.gone:
+        return
+    message.queue = lane.name
+    lane.deferred = max(0, lane.deferred - 1)
+    message.due = 0.0
+    if lane.stays(message.rank):
+        lanes.spool.update(message, lane.number, RESIDENT)
+        lane.push(message)
+    else:
+        lane.spilled[message.rank] = lane.spilled.get(message.rank, 0) + 1
+        lane.cursors[message.rank] = min(lane.cursors.get(message.rank, 0), message.id - 1)
+        lanes.spool.update(message, lane.number, SPILLED)
+    lanes.touch(lane)
+
+
+def end_expired(lanes: "Lanes", now: float) -> None:
+    """End what expired on disk."""
+    if lanes.expiring or not any(lane.deferred or lane.spilled for lane in lanes.by_name.values()):
+        return
+    lanes.expiring = True
+
+    def query(db: sqlite3.Connection) -> list[_ExpiredRow]:
+        rows = db.execute(
+            "SELECT queue, place, body FROM message WHERE place > 0 AND expires > 0 AND expires <= ? LIMIT ?",
+            (int(now), PAGE),
+        )
+        return rows.fetchall()
+
+    def loaded(rows: list[_ExpiredRow] | None, error: Exception | None) -> None:
+        lanes.expiring = False
+        if rows is None:
+            log.error("expired messages cannot be read: %s", error)
+        for number, place, body in rows or ():
+            message, lane = decode_message(body), lanes.by_number(number)
+            if message.id not in lanes.gone and not lane.holds(message.id):
+                message.queue = lane.name
+                lanes.end_on_disk(message, place, Cause.EXPIRED)
+        lanes.page_read()
+
+    lanes.reading += 1
+    lanes.spool.read(query, loaded)

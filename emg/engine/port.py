@@ -1,0 +1,108 @@
+"""A connector as the engine sees it: its rules, its lane, whether it works. The connector's own module fills it in and keeps it true."""
+
+from emg.config.model import ConnectorConfig, ConnectorType, LongOut, Mode
+from emg.engine.lane import UNLIMITED, Lane
+from emg.rules.pacing import ThrottlePause, TokenBucket
+from emg.rules.retry import RetryScheme
+
+
+class Counters:
+    """What is counted of one connector since the start; read by status, metrics and the probe."""
+
+    __slots__ = (
+        "accepted",
+        "duplicates",
+        "failed",
+        "maybe_sent",
+        "orphans",
+        "refused",
+        "reports_in",
+        "reports_out",
+        "retried",
+        "sent",
+        "throttled",
+    )
+
+    def __init__(self) -> None:
+        for name in self.__slots__:
+            setattr(self, name, 0)
+
+    accepted: int
+    duplicates: int
+    failed: int
+    maybe_sent: int
+    orphans: int
+    refused: int
+    reports_in: int
+    reports_out: int
+    retried: int
+    sent: int
+    throttled: int
+
+    def as_dict(self) -> dict[str, int]:
+        """All of them by name."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+class Port:
+    """One connector's rules and state for the engine."""
+
+    __slots__ = (
+        "bucket",
+        "config",
+        "counters",
+        "lane",
+        "name",
+        "provider",
+        "reachable",
+        "retry",
+        "started",
+        "stopped",
+        "throttle",
+    )
+
+    def __init__(self, config: ConnectorConfig, lane: Lane, retry: RetryScheme) -> None:
+        self.name = config.name
+        self.lane = lane
+        self.counters = Counters()
+        self.throttle = ThrottlePause()
+        self.bucket: TokenBucket | None = None
+        self.reachable = False
+        """A session is up, or one is made on demand and the last try did not fail."""
+        self.started = False
+        """It listens, or keeps its sessions."""
+        self.stopped = False
+        """An operator has stopped it; that outlives a restart."""
+        self.configure(config, retry)
+
+    def configure(self, config: ConnectorConfig, retry: RetryScheme) -> None:
+        """Take the rules of a new configuration; sessions are not touched."""
+        self.config = config
+        self.retry = retry
+        self.provider = config.provider or config.name
+        self.lane.size_limit = config.maxqueuesize or UNLIMITED
+        pacer = TokenBucket(config.throughput) if config.throughput else None
+        if self.incoming:
+            self.bucket = pacer
+        else:
+            self.lane.pacer = pacer
+
+    @property
+    def incoming(self) -> bool:
+        """Others connect to it."""
+        return self.config.type is ConnectorType.INCOMING
+
+    @property
+    def can_send(self) -> bool:
+        """Messages can leave by it (MODE)."""
+        return self.config.mode is not Mode.RECEIVE
+
+    @property
+    def usable(self) -> bool:
+        """A route may choose it now: it works, is not held and not full."""
+        return self.reachable and self.started and not self.lane.held and self.lane.size < self.lane.size_limit
+
+    @property
+    def splits(self) -> LongOut:
+        """What it does with long messages."""
+        return self.config.messagemode.out

@@ -1,0 +1,193 @@
+"""The receive path: from a message that a connector has read to one that we answer for.
+
+`Receiver.receive` runs the steps in order — limits, addresses, route, parts — and gives the message to the spool. Each step
+either passes or raises `Rejected`, whose cause the connector puts into its protocol's own code; nothing was kept then. What it returns is the
+message's id, and `done(argument, error)` follows after the group commit: acknowledging before it would lose
+the message with the machine; not at all, would have the sender send it twice. When the commit fails everything is undone and
+`done` gets the SpoolError.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from emg.config.model import LongOut, UserConfig
+from emg.engine import events
+from emg.engine.lane import Lane
+from emg.engine.lanes import Lanes
+from emg.engine.parts import Group, Groups
+from emg.engine.port import Port
+from emg.engine.routing import Router
+from emg.errors import Cause, Rejected, SpoolError
+from emg.message import Encoding, Message, Part
+from emg.rules.pacing import TokenBucket
+from emg.spool.spool import Spool
+from emg.text.errors import TextError
+from emg.text.references import References
+from emg.text.split import split, split_octets
+from emg.text.udh import concatenation
+
+SHORT = 140
+"""Octets of user data that fit a short message (3GPP TS 23.040); 160 for unpacked GSM text without header."""
+
+Done = Callable[[Any, SpoolError | None], None]
+
+
+class Sender:
+    """Who a message comes from: limits that are his. One an account, shared by all its sessions."""
+
+    __slots__ = ("accepted", "bucket", "name", "queued", "refused", "user")
+
+    def __init__(self, name: str, user: UserConfig | None) -> None:
+        self.name = name
+        self.user = user
+        self.accepted = 0
+        self.refused = 0
+        self.bucket: TokenBucket | None = None
+        self.configure(user)
+
+    def configure(self, user: UserConfig | None) -> None:
+        """Take the limits of a new configuration."""
+        self.user = user
+        self.bucket = TokenBucket(user.throughput) if user is not None and user.throughput else None
+
+
+class Limits(msgspec.Struct):
+    """Server-wide bounds; swapped on reload."""
+
+    total: int
+    default_validity: float
+    longest_validity: float
+
+
+class Receiver:
+    """See the module's text."""
+
+    def __init__(self, spool: Spool, lanes: Lanes, router: Router, groups: Groups, limits: Limits) -> None:
+        self.limits = limits
+        self.open = True
+        """False while the gateway drains: new messages are refused."""
+        self._spool = spool
+        self._lanes = lanes
+        self._router = router
+        self._groups = groups
+        self._references = References(int(time.time()))
+
+    def receive(self, message: Message, origin: Port, sender: Sender, done: Done, argument: Any) -> int:
+        """Take a message in; gives its id. Raises Rejected or SpoolError (full), and then nothing was kept."""
+        user = sender.user
+        now = message.accepted
+        self._admit(origin, sender)
+        lane, port, why = self._router.route(message, origin, user, now)
+        self._set_times(message, origin, now)
+        message.id = self._spool.next_id()
+        longest = 160 if message.encoding in _SEPTETS and not message.udh else SHORT - len(message.udh)
+        if len(message.body) > longest and port.splits is not LongOut.PAYLOAD and port.splits is not LongOut.ASIS:
+            parts = self._parts(message, port, user, origin)
+        else:
+            parts = None
+        if parts is None:
+            self._spool.accept(message, lane.number, self._lanes.add(message, lane))
+            count = 1
+        else:
+            self._keep_parts(message, parts, lane, port)
+            count = len(parts)
+        self._spool.take_event(
+            message.id,
+            events.encode(
+                events.Accepted(
+                    message.id, now, origin.name, message.account, message.source, message.dest, message.encoding,
+                    len(message.body), count, lane.name, why, int(message.want), message.remote_ip, message.reference,
+                )
+            ),
+        )  # fmt: skip
+        self._spool.when_kept(self._kept, (message, parts, origin, sender, done, argument))
+        return message.id
+
+    def _admit(self, origin: Port, sender: Sender) -> None:
+        if not self.open:
+            raise Rejected(Cause.STOPPING)
+        self._spool.admit()
+        bucket, port_bucket = sender.bucket, origin.bucket
+        if bucket is not None or port_bucket is not None:
+            now = time.monotonic()
+            if bucket is not None and not bucket.take(now):
+                raise Rejected(Cause.THROTTLED, f"account {sender.name} sends faster than {bucket.rate:g}/s")
+            if port_bucket is not None and not port_bucket.take(now):
+                raise Rejected(Cause.THROTTLED, f"connector {origin.name} receives faster than {port_bucket.rate:g}/s")
+        if self._lanes.total >= self.limits.total:
+            raise Rejected(Cause.QUEUE_FULL, f"{self._lanes.total} messages wait: the server-wide bound is reached")
+
+    def _set_times(self, message: Message, origin: Port, now: float) -> None:
+        validity = (
+            message.expires - now if message.expires else (origin.config.default_vp or self.limits.default_validity)
+        )
+        if origin.config.force_vp:
+            validity = origin.config.force_vp
+        message.expires = max(now, message.due) + min(validity, self.limits.longest_validity)
+
+    def _parts(self, message: Message, port: Port, user: UserConfig | None, origin: Port) -> list[Message] | None:
+        """Cut a long message; None when it travels as it is (binary for a far side that takes it, a part of the sender's own)."""
+        if message.udh and concatenation(message.udh) is not None:
+            raise Rejected(Cause.TOO_LONG, "a part of a long message is itself too long")
+        limit = min(
+            port.config.maxparts, origin.config.maxparts, user.maxparts if user is not None and user.maxparts else 255
+        )
+        wide = port.splits is LongOut.SPLIT16
+        try:
+            if port.splits is LongOut.SAR:
+                segments = split_octets(message.body, message.encoding, message.udh, limit=limit)
+                reference = self._references.next(message.dest, wide=True)
+                cut = [(s.udh, s.body, _sar(reference, s.number, s.total)) for s in segments]
+            else:
+                reference = self._references.next(message.dest, wide=wide)
+                pieces = split(
+                    message.body, message.encoding, message.udh, reference=reference, wide_reference=wide, limit=limit
+                )
+                cut = [(udh, body, ()) for udh, body in pieces]
+        except TextError as error:
+            raise Rejected(error.cause, str(error)) from error
+        if len(cut) == 1:
+            return None
+        return [
+            msgspec.structs.replace(
+                message, id=self._spool.next_id(), udh=udh, body=body, tlvs=message.tlvs + sar,
+                part=Part(message.id, number, len(cut)),
+            )
+            for number, (udh, body, sar) in enumerate(cut, 1)
+        ]  # fmt: skip
+
+    def _keep_parts(self, message: Message, parts: list[Message], lane: Lane, port: Port) -> None:
+        self._groups.open(Group.of(message, [part.id for part in parts], port.name))
+        for part in parts:
+            self._spool.accept(part, lane.number, self._lanes.add(part, lane))
+            assert part.part is not None, "a part without its number"
+            split_event = events.Split(message.id, message.accepted, part.id, part.part.number, part.part.total)
+            self._spool.take_event(message.id, events.encode(split_event))
+
+    def _kept(self, kept: tuple[Any, ...], error: SpoolError | None) -> None:
+        message, parts, origin, sender, done, argument = kept
+        if error is None:
+            origin.counters.accepted += 1
+            sender.accepted += 1
+        elif parts is None:
+            self._lanes.withdraw(message)
+        else:
+            self._groups.forget(message.id)
+            for part in parts:
+                self._lanes.withdraw(part)
+        done(argument, error)
+
+
+_SEPTETS = frozenset((Encoding.GSM7, Encoding.ASCII))
+
+
+def _sar(reference: int, number: int, total: int) -> tuple[tuple[int, bytes], ...]:
+    """sar_msg_ref_num, sar_segment_seqnum, sar_total_segments (SMPP 3.4 §5.3.2.22–24)."""
+    return (
+        (0x020C, reference.to_bytes(2, "big")),
+        (0x020F, bytes((number,))),
+        (0x020E, bytes((total,))),
+    )

@@ -1,0 +1,323 @@
+"""The report path: a delivery report is matched, made durable, acknowledged, given our id, and queued to the sender.
+
+`Reporter.take` accepts a report from a provider. It is matched by (provider, remote id): first among the recent open reports in memory, then
+in the spool. `done(argument, error)` comes after the commit that holds its outcome: the connector acknowledges then, and not if it failed.
+A report that matches nothing is kept as an orphan: it may be *early* (its message's answer is still to come: `sent`
+looks here), or it belongs to a message that may have been sent before a connection broke (matched by its destination, S17), or to nothing.
+
+Every message ends here, by `conclude`: exactly one `Ended` event each, and the report if its sender asked for one.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from emg.config.model import UserConfig
+from emg.engine import events
+from emg.engine.lanes import Lanes
+from emg.engine.open_reports import OpenReports
+from emg.engine.orphans import Orphans
+from emg.engine.parts import Group, Groups, ticket_for, wants_report
+from emg.engine.port import Port
+from emg.engine.routing import Router
+from emg.errors import Cause, SpoolError
+from emg.message import Encoding, Kind, Message, OpenReport, Report, State, Want
+from emg.spool.spool import Spool
+
+Done = Callable[[Any, SpoolError | None], None]
+
+REPORT_RANK = 5
+"""Delivery reports stand behind incoming messages of normal priority in an account's queue; among themselves they keep their order."""
+
+log = logging.getLogger("emg.engine")
+
+
+class Intake(msgspec.Struct):
+    """A provider's report on its way into the spool: what to undo should the commit fail, and whom to tell."""
+
+    done: Done
+    argument: Any
+    ticket: OpenReport | None = None
+    made: list[Message] = []
+    group: Group | None = None
+    before: tuple[int, str, bool] = (0, "", False)
+    orphan: int = 0
+
+
+class Reporter:
+    """See the module's text."""
+
+    def __init__(
+        self, spool: Spool, lanes: Lanes, router: Router, groups: Groups, open_reports: OpenReports, orphans: Orphans
+    ) -> None:
+        self.users: Mapping[str, UserConfig] = {}
+        self.lifetime = 7 * 86400.0
+        """How long a report to a sender is kept for him (DLREXPIRE)."""
+        self._spool = spool
+        self._lanes = lanes
+        self._router = router
+        self._groups = groups
+        self._open = open_reports
+        self._orphans = orphans
+        lanes.ended = self._ended_in_queue
+
+    # -- reports that come in
+
+    def take(self, port: Port, report: Report, ids: tuple[str, ...], dest: str, done: Done, argument: Any) -> None:
+        """A provider reports on the message that he calls one of `ids`; `dest` is the message's destination as he writes it."""
+        port.counters.reports_in += 1
+        intake = Intake(done, argument)
+
+        def found(ticket: OpenReport | None) -> None:
+            self._found(port, report, ids, dest, ticket, intake)
+
+        self._open.find(port.provider, ids, found)
+
+    def _found(
+        self, port: Port, report: Report, ids: tuple[str, ...], dest: str, ticket: OpenReport | None, intake: Intake
+    ) -> None:
+        if ticket is None and self._open.closing(port.provider, ids):
+            port.counters.duplicates += 1
+            intake.done(intake.argument, None)
+            return
+        if ticket is None:
+            ticket = self._by_destination(port, dest)
+        if ticket is None:
+            self._keep_orphan(port, report, ids, intake)
+        elif report.state.final:
+            self._close(ticket, report, intake)
+        else:
+            self._pass_intermediate(ticket, report, intake)
+
+    def _close(self, ticket: OpenReport, report: Report, intake: Intake) -> None:
+        intake.ticket = ticket
+        self._open.close(ticket)
+        if ticket.part is None:
+            intake.made = self._conclude(ticket, report.state, report.error, report, accept=True)
+            self._spool.when_kept(self._kept, intake)
+            return
+
+        def found(group: Group | None) -> None:
+            if group is not None:
+                intake.group, intake.before = group, self._note_part(group, ticket, report.state, report.error)
+            intake.made = self._conclude_part(ticket, group, report.state, report.error, report, accept=True)
+            self._spool.when_kept(self._kept, intake)
+
+        self._groups.find(ticket.part.parent, found)
+
+    def _pass_intermediate(self, ticket: OpenReport, report: Report, intake: Intake) -> None:
+        message_id = ticket.part.parent if ticket.part is not None else ticket.id
+        if ticket.want & Want.INTERMEDIATE:
+            intake.made = [self._report_message(ticket, message_id, report.state, report.error, report, 1, 0)]
+            self._keep(intake.made[0], accept=True)
+            event = events.Intermediate(message_id, time.time(), report.state, intake.made[0].id)
+        else:
+            event = events.Intermediate(message_id, time.time(), report.state)
+        self._spool.take_event(message_id, events.encode(event))
+        self._spool.when_kept(self._kept, intake)
+
+    def _keep_orphan(self, port: Port, report: Report, ids: tuple[str, ...], intake: Intake) -> None:
+        port.counters.orphans += 1
+        intake.orphan = self._orphans.keep(port.provider, ids, report, time.time())
+        event = events.Orphaned(0, time.time(), port.name, ids[0] if ids else "", report.state)
+        self._spool.take_event(0, events.encode(event))
+        self._spool.when_kept(self._kept, intake)
+
+    def _by_destination(self, port: Port, dest: str) -> OpenReport | None:
+        """A message to this number that may have been sent before the connection broke, if there is exactly one (S17)."""
+        doubtful = self._open.doubtful(port.provider, dest)
+        if isinstance(doubtful, OpenReport):
+            return doubtful
+        if doubtful is None:
+            return None
+        lane = self._lanes.take(doubtful)
+        if lane is None:
+            return None  # its second copy is in flight; that one has a report of its own
+        self._lanes.finished(doubtful, lane)
+        return ticket_for(doubtful, port.provider, "", time.time(), doubtful.expires)
+
+    def _kept(self, intake: Intake, error: SpoolError | None) -> None:
+        ticket = intake.ticket
+        if error is None:
+            if ticket is not None:
+                self._open.closed(ticket)
+        else:
+            for message in intake.made:
+                self._lanes.withdraw(message)
+            if intake.orphan:
+                self._orphans.forget(intake.orphan)
+            if intake.group is not None and ticket is not None and ticket.part is not None:
+                group = intake.group
+                group.states[ticket.part.number - 1], group.error, group.reported = intake.before
+                self._groups.keep(group)
+            if ticket is not None:
+                self._open.reopen(ticket)
+        intake.done(intake.argument, error)
+
+    # -- messages that were sent
+
+    def sent(self, message: Message, port: Port, session: str, remote_id: str) -> None:
+        """The far side has taken a message of ours and calls it `remote_id`."""
+        now = time.time()
+        ticket = ticket_for(message, port.provider, remote_id, now, now + self.lifetime)
+        event = events.Sent(message.id, now, port.name, session, remote_id, message.tries + 1, message.maybe_sent)
+        self._spool.event(message.id, events.encode(event))
+        if message.maybe_sent:
+            self._open.settle_doubt(port.provider, message)
+        if not (
+            port.config.force_dlr if port.config.force_dlr is not None else message.want or port.config.default_dlr
+        ):
+            self.conclude(ticket, State.UNKNOWN, "")
+        elif not port.config.dlr_support:
+            if not port.config.nodlr:
+                self.conclude(ticket, State.DELIVERED, "")
+            else:
+                self._open.add(ticket)  # its report will be injected
+        elif not remote_id:
+            self.conclude(ticket, State.UNKNOWN, "")
+        else:
+            early = self._orphans.early(port.provider, remote_id, now)
+            if early is not None and early.state.final:
+                self.conclude(ticket, early.state, early.error, early)
+            else:
+                self._open.add(ticket)
+
+    def conclude(self, ticket: OpenReport, state: State, error: str, report: Report | None = None) -> None:
+        """A message that we hold has reached its final state. Cannot fail."""
+        if ticket.part is None:
+            self._conclude(ticket, state, error, report, accept=False)
+            return
+
+        def found(group: Group | None) -> None:
+            if group is not None:
+                self._note_part(group, ticket, state, error)
+            self._conclude_part(ticket, group, state, error, report, accept=False)
+
+        self._groups.find(ticket.part.parent, found)
+
+    def failed(self, message: Message, port_name: str, state: State, cause: Cause, error: str = "") -> None:
+        """A message of ours will not be sent (any more)."""
+        if message.kind is Kind.REPORT:
+            event = events.Ended(message.id, time.time(), state, cause.value, error, port_name)
+            self._spool.event(message.id, events.encode(event))
+            return
+        if message.maybe_sent:
+            self._open.settle_doubt(port_name, message)
+        self.conclude(ticket_for(message, port_name, "", 0.0, 0.0), state, error or _CODES.get(cause, "255"))
+
+    def expired(self, ticket: OpenReport) -> None:
+        """No report came within DLREXPIRE."""
+        self._open.drop(ticket)
+        self.conclude(ticket, State.UNKNOWN, "")
+
+    def _ended_in_queue(self, message: Message, cause: Cause) -> None:
+        state = _STATES.get(cause, State.FAILED)
+        self.failed(message, message.queue, state, cause)
+
+    # -- the end of a message
+
+    def _note_part(self, group: Group, ticket: OpenReport, state: State, error: str) -> tuple[int, str, bool]:
+        assert ticket.part is not None, "a part without its number"
+        index = ticket.part.number - 1
+        before = (group.states[index], group.error, group.reported)
+        group.states[index] = int(state)
+        if state is not State.DELIVERED and error:
+            group.error = error
+        self._groups.keep(group)
+        return before
+
+    def _conclude_part(
+        self, ticket: OpenReport, group: Group | None, state: State, error: str, report: Report | None, *, accept: bool
+    ) -> list[Message]:
+        """A part is final: its own event; the whole's as soon as that is certain; the reports that are wanted."""
+        assert ticket.part is not None, "a part without its number"
+        made: list[Message] = []
+        if ticket.per_part and wants_report(ticket.want, state):
+            made.append(
+                self._report_message(ticket, ticket.part.parent, state, error, report, 1, state is State.DELIVERED)
+            )
+        self._end_event(ticket.id, state, error, ticket, made, accept=accept)
+        verdict = group.verdict() if group is not None else None
+        if group is not None and verdict is not None and not group.reported:
+            group.reported = True
+            self._groups.keep(group)
+            whole = []
+            if not group.ticket.per_part and wants_report(group.ticket.want, verdict):
+                whole.append(
+                    self._report_message(
+                        group.ticket, group.ticket.id, verdict, group.error, report, len(group.parts), group.delivered
+                    )
+                )
+            self._end_event(group.ticket.id, verdict, group.error, group.ticket, whole, accept=accept)
+            made += whole
+        for message in made:
+            self._keep(message, accept=accept)
+        return made
+
+    def _conclude(
+        self, ticket: OpenReport, state: State, error: str, report: Report | None, *, accept: bool
+    ) -> list[Message]:
+        made = []
+        if ticket.want and wants_report(ticket.want, state):
+            message = self._report_message(ticket, ticket.id, state, error, report, 1, state is State.DELIVERED)
+            made.append(message)
+            self._keep(message, accept=accept)
+        self._end_event(ticket.id, state, error, ticket, made, accept=accept)
+        return made
+
+    def _end_event(
+        self, message_id: int, state: State, error: str, ticket: OpenReport, made: list[Message], *, accept: bool
+    ) -> None:
+        note = self._spool.take_event if accept else self._spool.event
+        number = made[0].id if made else 0
+        event = events.Ended(message_id, time.time(), state, "", error, ticket.provider, number, ticket.maybe_sent)
+        note(message_id, events.encode(event))
+
+    def _keep(self, message: Message, *, accept: bool) -> None:
+        lane = self._lanes.by_name[message.queue]
+        place = self._lanes.add(message, lane)
+        (self._spool.accept if accept else self._spool.update)(message, lane.number, place)
+
+    def _report_message(
+        self,
+        ticket: OpenReport,
+        message_id: int,
+        state: State,
+        error: str,
+        report: Report | None,
+        parts: int,
+        delivered: int,
+    ) -> Message:
+        now = time.time()
+        lane = self._router.way_home(ticket.connector, ticket.account, ticket.provider, self.users)
+        told = Report(
+            message_id, state, error or ("000" if state is State.DELIVERED else "255"), ticket.accepted,
+            report.done if report is not None and report.done else now, parts, int(delivered),
+        )  # fmt: skip
+        if report is not None:
+            told.text, told.network_error, told.tlvs = report.text, report.network_error, report.tlvs
+            told.remote_id = report.remote_id
+        return Message(
+            self._spool.next_id(), Kind.REPORT, lane.name, ticket.provider, ticket.account,
+            ticket.dest, ticket.dest_ton, ticket.dest_npi, ticket.source, ticket.source_ton, ticket.source_npi,
+            Encoding.GSM7, 0, b"", b"", now, expires=now + self.lifetime, rank=REPORT_RANK, report=told,
+            reference=ticket.reference,
+        )  # fmt: skip
+
+
+_STATES: Mapping[Cause, State] = {
+    Cause.EXPIRED: State.EXPIRED,
+    Cause.CANCELLED: State.DELETED,
+    Cause.REPLACED: State.DELETED,
+    Cause.DELETED: State.DELETED,
+}
+_CODES: Mapping[Cause, str] = {
+    Cause.EXPIRED: "254",
+    Cause.CANCELLED: "253",
+    Cause.DELETED: "252",
+    Cause.MAYBE_SENT: "251",
+}
+"""err: of reports that we make ourselves; the network's own codes are passed on."""

@@ -1,0 +1,113 @@
+"""Which queue a message goes to, and why.
+
+Order of what decides (emg-reference §4): the account's ROUTE, the incoming connector's ROUTE, the routing table. Parts of one long
+message follow the first one for CMREXPIRE seconds. A connector is *usable* when it works, is not held and not full; when what the route
+names is not usable the next of its list is taken. When none is, a connector that is merely down still queues (the first one that is
+neither full nor stopped): the message is kept, and goes when it comes back. When all are full, the sender gets "queue full".
+
+A connector that only receives hands what is queued for it to its REDIRECT. Messages for an incoming connector go to
+the lane of the account it names (`connector/account`), or to any session of it.
+"""
+
+from collections.abc import Mapping
+
+from emg.config.model import UserConfig
+from emg.engine.lane import Lane
+from emg.engine.lanes import Lanes
+from emg.engine.port import Port
+from emg.errors import Cause, Rejected
+from emg.message import Message
+from emg.rules.concat import RouteMemory
+from emg.rules.routes import RouteTable
+from emg.text.udh import concatenation
+
+
+class Router:
+    """Holds the table and the ports; both are swapped whole on a reload."""
+
+    def __init__(
+        self, lanes: Lanes, ports: Mapping[str, Port], table: RouteTable | None, remember_seconds: float
+    ) -> None:
+        self.ports = ports
+        self.table = table
+        self.memory = RouteMemory(remember_seconds)
+        self._lanes = lanes
+
+    def usable(self, name: str) -> bool:
+        """A route may choose this connector now."""
+        port = self.ports.get(name)
+        return port is not None and port.usable
+
+    def route(self, message: Message, origin: Port, user: UserConfig | None, now: float) -> tuple[Lane, Port, str]:
+        """The lane and port for a message that came in by `origin`, and what decided. Raises Rejected."""
+        if message.udh:
+            part = concatenation(message.udh)
+            if part is not None:
+                return self._route_part(message, origin, user, now, part.reference, part.total)
+        return self._route(message, origin, user)
+
+    def _route_part(
+        self, message: Message, origin: Port, user: UserConfig | None, now: float, reference: int, total: int
+    ) -> tuple[Lane, Port, str]:
+        key = (message.account, message.source, message.dest, reference, total)
+        known = self.memory.recall(key, now)
+        if known is not None and known in self.ports and not self.ports[known].lane.full:
+            return self._target(known, "first part")
+        lane, port, why = self._route(message, origin, user)
+        self.memory.remember(key, port.name, now)
+        return lane, port, why
+
+    def _route(self, message: Message, origin: Port, user: UserConfig | None) -> tuple[Lane, Port, str]:
+        if user is not None and user.route:
+            return self._target(user.route, "account")
+        if origin.config.route:
+            return self._target(origin.config.route, "connector")
+        if self.table is None:
+            raise Rejected(
+                Cause.NO_ROUTE, f"no route for {message.dest}: the connector has no ROUTE and there is no table"
+            )
+        choice = self.table.lookup(message.dest, message.account, origin.name)
+        name = choice.pick(self.usable)
+        if name is None:
+            name = self._fallback([connector for row in choice.rows for connector in row.connectors], message.dest)
+        return self._target(name, "table")
+
+    def _fallback(self, names: list[str], dest: str) -> str:
+        """None is usable: wait for the first that is only down or held."""
+        ports = [self.ports[name] for name in names if name in self.ports]
+        if not ports:
+            raise Rejected(Cause.NO_ROUTE, f"no route for {dest}")
+        for port in ports:
+            if not port.lane.full:
+                return port.name
+        raise Rejected(Cause.QUEUE_FULL, f"all queues for {dest} are full: {', '.join(port.name for port in ports)}")
+
+    def _target(self, name: str, why: str) -> tuple[Lane, Port, str]:
+        base, _, account = name.partition("/")
+        port = self.ports.get(base)
+        if port is None:
+            raise Rejected(Cause.NO_ROUTE, f"the route names connector {base}, which does not exist")
+        if not port.can_send:
+            if not port.config.redirect or port.config.redirect not in self.ports:
+                raise Rejected(Cause.NO_ROUTE, f"connector {name} only receives and has no REDIRECT")
+            port = self.ports[port.config.redirect]
+        lane = self._lanes.get(f"{port.name}/{account}") if account else port.lane
+        if lane.full:
+            raise Rejected(Cause.QUEUE_FULL, f"the queue of {lane.name} is full")
+        return lane, port, why
+
+    def way_home(self, connector: str, account: str, provider: str, users: Mapping[str, UserConfig]) -> Lane:
+        """The lane that brings a report to its sender: the account's ROUTEDLR, the provider connector's, or the way it came."""
+        user = users.get(account)
+        target = user.routedlr if user is not None else None
+        provider_port = self.ports.get(provider)
+        if target is None and provider_port is not None:
+            target = provider_port.config.routedlr
+        if target is None:
+            target = connector
+        port = self.ports.get(target)
+        if port is not None and not port.can_send and port.config.redirect:
+            port = self.ports.get(port.config.redirect, port)
+        if port is None or not port.incoming:
+            return self._lanes.get(target) if port is None else port.lane
+        return self._lanes.get(f"{port.name}/{account}") if account else port.lane

@@ -1,0 +1,91 @@
+"""What has to be done from time to time: expiry of open reports and of groups, old orphans, the outbox's bound.
+
+`tick` is called every second. Each duty has its own pace, is bounded a turn, and waits for nothing: open reports are swept a page at a time,
+so that five million of them are gone through in about an hour without an index that every message would pay for.
+"""
+
+import logging
+import sqlite3
+import time
+
+from emg.engine.engine import Engine
+from emg.message import OpenReport
+
+PAGE = 1000
+SWEEP_SECONDS = 3600.0
+"""One round through all open reports."""
+OUTBOX_OCTETS = 256 << 20
+"""Where no database takes the events, so much of the latest story is kept."""
+TRIM_ROWS = 200
+
+log = logging.getLogger("emg.engine")
+_Key = tuple[str, str, int]
+
+
+class Upkeep:
+    """The duties of one gateway."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._after: _Key = ("", "", 0)
+        self._sweeping = False
+        self._next_sweep = 0.0
+        self._next_minute = 0.0
+        self._trimming = False
+
+    def tick(self, now: float) -> None:
+        """`now` in epoch seconds."""
+        engine = self._engine
+        engine.lanes.tick(now)
+        for wrong in engine.logins.reports(time.monotonic()):
+            log.warning("%d wrong logins as %r from %s", wrong.count, wrong.account, wrong.address)
+        if now >= self._next_sweep and not self._sweeping:
+            pages = max(1.0, engine.open_reports.count / PAGE)
+            self._next_sweep = now + min(60.0, SWEEP_SECONDS / pages)
+            self._sweep(now)
+        if now >= self._next_minute:
+            self._next_minute = now + 60.0
+            engine.orphans.expire(now)
+        if not engine.config.database and engine.spool.outbox_octets > OUTBOX_OCTETS and not self._trimming:
+            self._trim()
+
+    def _sweep(self, now: float) -> None:
+        """End the open reports of one page whose time is over."""
+        self._sweeping = True
+        after = self._after
+
+        def query(db: sqlite3.Connection) -> list[tuple[str, str, int, bytes]]:
+            return db.execute(
+                "SELECT provider, remote_id, id, body FROM open_report WHERE (provider, remote_id, id) > (?, ?, ?)"
+                " ORDER BY provider, remote_id, id LIMIT ?",
+                (*after, PAGE),
+            ).fetchall()
+
+        def swept(rows: list[tuple[str, str, int, bytes]] | None, error: Exception | None) -> None:
+            self._sweeping = False
+            if rows is None:
+                log.error("open reports cannot be read: %s", error)
+                return
+            self._after = (rows[-1][0], rows[-1][1], rows[-1][2]) if len(rows) == PAGE else ("", "", 0)
+            over: list[OpenReport] = self._engine.open_reports.tickets([row[3] for row in rows], now)
+            for ticket in over:
+                self._engine.reporter.expired(ticket)
+
+        self._engine.spool.read(query, swept)
+
+    def _trim(self) -> None:
+        """Drop the oldest events; without a database they serve `message` alone."""
+        self._trimming = True
+        spool = self._engine.spool
+
+        def query(db: sqlite3.Connection) -> tuple[int, int]:
+            rows = db.execute("SELECT seq, length(body) FROM outbox ORDER BY seq LIMIT ?", (TRIM_ROWS,)).fetchall()
+            return (rows[-1][0], sum(row[1] for row in rows)) if rows else (0, 0)
+
+        def found(oldest: tuple[int, int] | None, _error: Exception | None) -> None:
+            self._trimming = False
+            if oldest is not None and oldest[0]:
+                spool.execute("DELETE FROM outbox WHERE seq <= ?", (oldest[0],))
+                spool.outbox_octets -= oldest[1]
+
+        spool.read(query, found)

@@ -1,0 +1,221 @@
+"""Opening a spool: one owner, the right version, damage set aside, and what stood in it handed to the engine.
+
+`open_spool(folder, node)` locks the folder, checks a spool that was not closed in order, upgrades an older one, and gives the `Spool`
+and a `Recovered`. A damaged file is renamed to `spool-damaged-<time>.db` with its journal and never deleted; what can still be read
+from it is carried over into the new one, and counted. Raises SpoolError in a sentence: locked by another gateway, of a newer version,
+not writable.
+"""
+
+import array
+import fcntl
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from emg.errors import SpoolError
+from emg.message import Message
+from emg.spool import schema
+from emg.spool.spool import Spool
+
+PAGE_CACHE_KIB = 65536
+CHECKPOINT_PAGES = 2000
+FILE = "spool.db"
+
+log = logging.getLogger("emg.spool")
+decode_message = msgspec.msgpack.Decoder(Message).decode
+
+
+class Recovered(msgspec.Struct):
+    """What a spool held when it was opened."""
+
+    resident: list[Message]
+    """Messages that were in memory, in flight or next in line, by (rank, id)."""
+    marked: set[int]
+    """Ids that may have been sent without an answer."""
+    spilled: list[tuple[str, int, int]]
+    """(queue, rank, count) of what waits on disk."""
+    deferred: list[tuple[str, int]]
+    """(queue, count)."""
+    orphans: list[tuple[int, str, str, float, bytes]]
+    """(number, provider, remote id, received, body), oldest first."""
+    open_reports: int
+    clean: bool
+    damaged: str = ""
+    """Where a damaged file was set aside."""
+    salvaged: int = 0
+    """Rows carried over from it."""
+
+
+_locks: list[int] = []
+
+
+def open_spool(folder: str, node: int) -> tuple[Spool, Recovered]:
+    """See the module's text. The lock is held until the process ends."""
+    path = Path(folder)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SpoolError(f"the spool folder {folder} cannot be made: {error.strerror}") from error
+    lock = _lock(path)
+    try:
+        db, damaged, salvaged = _open_or_set_aside(path / FILE)
+        recovered = _recover(db)
+    except sqlite3.Error as error:
+        os.close(lock)
+        raise SpoolError(f"the spool {path / FILE} cannot be opened: {error}") from error
+    except SpoolError:
+        os.close(lock)
+        raise
+    recovered.damaged, recovered.salvaged = damaged, salvaged
+    queues = {name: number for number, name in db.execute("SELECT number, name FROM queue")}
+    next_id = _setting(db, "next_id", 1)
+    db.execute("INSERT OR REPLACE INTO setting VALUES ('clean', 0)")
+    spool = Spool(db, str(path / FILE), node, next_id, queues)
+    spool.on_close.append(lambda: os.close(lock))
+    (spool.outbox_octets,) = db.execute("SELECT coalesce(sum(length(body)), 0) FROM outbox").fetchone()
+    return spool, recovered
+
+
+def _lock(path: Path) -> int:
+    try:
+        handle = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    except OSError as error:
+        raise SpoolError(f"the spool folder {path} is not writable: {error.strerror}") from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(handle)
+        raise SpoolError(f"the spool {path} is in use by another gateway") from error
+    return handle
+
+
+def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    """A connection with the spool's settings. The caller's thread may change; only one may use it at a time."""
+    uri = f"file:{path}?mode=ro" if read_only else f"file:{path}"
+    db = sqlite3.connect(
+        uri, uri=True, isolation_level=None, check_same_thread=False, cached_statements=512, timeout=10.0
+    )
+    if not read_only:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+    db.execute(f"PRAGMA cache_size = -{PAGE_CACHE_KIB}")
+    return db
+
+
+def _open_or_set_aside(path: Path) -> tuple[sqlite3.Connection, str, int]:
+    db = None
+    try:
+        db = connect(path)
+        schema.prepare(db)
+        if not _setting(db, "clean", 0):
+            _check(db)
+        return db, "", 0
+    except sqlite3.OperationalError:
+        raise  # not writable, no room, locked: the file itself may be sound
+    except sqlite3.DatabaseError as error:
+        if db is not None:
+            db.close()
+        aside = _set_aside(path)
+        log.error("the spool was damaged (%s); it was set aside as %s", error, aside)
+    db = connect(path)
+    schema.prepare(db)
+    return db, str(aside), _salvage(db, aside)
+
+
+def _check(db: sqlite3.Connection) -> None:
+    (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise sqlite3.DatabaseError(verdict)
+
+
+def _set_aside(path: Path) -> Path:
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    aside = path.with_name(f"spool-damaged-{stamp}.db")
+    number = 1
+    while aside.exists():
+        number += 1
+        aside = path.with_name(f"spool-damaged-{stamp}-{number}.db")
+    for suffix in ("", "-wal"):
+        source = Path(f"{path}{suffix}")
+        if source.exists():
+            source.rename(f"{aside}{suffix}")
+    Path(f"{path}-shm").unlink(missing_ok=True)  # an index of the journal, rebuilt from it at need
+    return aside
+
+
+def _salvage(db: sqlite3.Connection, aside: Path) -> int:
+    """Carry over what can still be read; a row is taken whole or not at all."""
+    copied = 0
+    try:
+        old = connect(aside, read_only=True)
+    except sqlite3.Error:
+        return 0
+    for table in ("setting", "queue", "message", "open_report", "orphan", "mark", "part_group", "outbox"):
+        db.execute("BEGIN IMMEDIATE")
+        for row in _readable_rows(old, table):
+            db.execute(f"INSERT OR IGNORE INTO {table} VALUES ({','.join('?' * len(row))})", row)
+            copied += 1
+        db.execute("COMMIT")
+    old.close()
+    if not _setting(db, "next_id", 0):
+        _guess_next_id(db)
+    return copied
+
+
+def _readable_rows(old: sqlite3.Connection, table: str) -> Iterator[tuple[Any, ...]]:
+    for order in ("ASC", "DESC"):  # from both ends, so that one bad page costs that page and not all behind it
+        try:
+            yield from old.execute(f"SELECT * FROM {table} ORDER BY 1 {order}")
+            return
+        except sqlite3.Error as error:
+            log.error("of table %s not everything could be read: %s", table, error)
+
+
+def _guess_next_id(db: sqlite3.Connection) -> None:
+    """The reserved ids are unknown: go on far above every id that was seen."""
+    (highest,) = db.execute(
+        "SELECT max(m) FROM (SELECT max(id) AS m FROM message UNION SELECT max(id) FROM open_report UNION SELECT max(highest) FROM outbox)"
+    ).fetchone()
+    seen = (highest or 0) % 10**15
+    db.execute("INSERT OR REPLACE INTO setting VALUES ('next_id', ?)", (seen + 100_000_000 + int(time.time()),))
+
+
+def _setting(db: sqlite3.Connection, name: str, default: int) -> int:
+    row = db.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
+    return int(row[0]) if row else default
+
+
+def _recover(db: sqlite3.Connection) -> Recovered:
+    """Read what the engine needs. Messages with a mark become resident, so that each is looked at once."""
+    marked: set[int] = set()
+    for (ids,) in db.execute("SELECT ids FROM mark"):
+        marked.update(array.array("q", ids))
+    db.execute("BEGIN IMMEDIATE")
+    for number in marked:
+        db.execute("UPDATE message SET place = 0 WHERE id = ? AND place = 1", (number,))
+    db.execute("COMMIT")
+    spilled = db.execute(
+        "SELECT q.name, m.rank, count(*) FROM message m JOIN queue q ON q.number = m.queue WHERE m.place = 1 GROUP BY m.queue, m.rank"
+    ).fetchall()
+    deferred = db.execute(
+        "SELECT q.name, count(*) FROM message m JOIN queue q ON q.number = m.queue WHERE m.place = 2 GROUP BY m.queue"
+    ).fetchall()
+    resident = [
+        decode_message(body) for (body,) in db.execute("SELECT body FROM message WHERE place = 0 ORDER BY rank, id")
+    ]
+    return Recovered(
+        resident=resident,
+        marked=marked,
+        spilled=spilled,
+        deferred=deferred,
+        orphans=db.execute("SELECT number, provider, remote_id, received, body FROM orphan ORDER BY number").fetchall(),
+        open_reports=db.execute("SELECT count(*) FROM open_report").fetchone()[0],
+        clean=bool(_setting(db, "clean", 0)),
+    )

@@ -1,0 +1,377 @@
+"""The spool: where every message is that we answer for.
+
+Everything that must survive is collected in the pending `Batch` and committed in groups by the writer thread. At the end of a turn of
+the event loop in which anything was added, the `before_commit` hooks run (queues assign messages to sessions there, so that their
+in-flight marks join the very commit that keeps the message), the batch is sealed and handed over; what comes meanwhile waits for the next.
+
+Promises: a callback given to `when_kept` runs once, with None after the fsync, or with the SpoolError after the batch failed, in
+which case nothing given to the `intake` calls since is kept. Settlement calls cannot fail: they are tried until they succeed.
+While the spool is `full`, `admit` refuses at once. `SpoolError` at opening says in a sentence what is wrong.
+"""
+
+import logging
+import sqlite3
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import gevent
+import gevent.event
+import msgspec
+
+from emg.errors import SpoolError
+from emg.message import Message, OpenReport
+from emg.spool.batch import Batch, Carrier, Done
+from emg.spool.schema import RESIDENT
+from emg.spool.writer import Writer
+
+ID_SPACE = 10**15
+"""Ids of one node: NODEID × 10^15 + counter."""
+ID_BLOCK = 100_000
+RETRY_SECONDS = 0.25
+BUSY_BATCH = 24
+GATHER_SECONDS = 0.002
+"""After a batch of more than BUSY_BATCH rows the next one gathers this long: fewer commits, each for more messages."""
+
+log = logging.getLogger("emg.spool")
+T = TypeVar("T")
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Spool:
+    """See the module's text. Built by `emg.spool.opening.open_spool`."""
+
+    def __init__(self, db: sqlite3.Connection, path: str, node: int, next_id: int, queues: dict[str, int]) -> None:
+        self.path = path
+        self.before_commit: list[Callable[[], None]] = []
+        self.refusals = 0
+        self.outbox_octets = 0
+        self.full_since = 0.0
+        """Monotonic time since when commits fail, 0 while they succeed."""
+        self._db = db
+        self._node = node
+        self._next_id = next_id
+        self._id_limit = next_id
+        self._reserved = next_id
+        self._queues = queues
+        (self._slot,) = db.execute("SELECT coalesce(max(slot), 0) FROM mark").fetchone()
+        self.on_close: list[Callable[[], None]] = []
+        self._pending = Batch()
+        self._planned = False
+        self._refuse_until = 0.0
+        self._loop = gevent.get_hub().loop
+        self._timer: Any = None
+        self._idle = gevent.event.Event()
+        self._idle.set()
+        self._writer = Writer(db, self._on_finished)
+        self._writer.start()
+        self._reserve_ids()
+
+    # -- ids, queues, slots
+
+    def next_id(self) -> int:
+        """A message id that was never given out before. Raises SpoolError when the reserved ones are used up (commits fail)."""
+        number: int = self._next_id
+        if number >= self._id_limit:
+            raise SpoolError("no message id is reserved", full=True)
+        self._next_id = number + 1
+        if self._reserved - number < ID_BLOCK // 2:
+            self._reserve_ids()
+        return self._node * ID_SPACE + number
+
+    def _reserve_ids(self) -> None:
+        limit = self._reserved = self._reserved + ID_BLOCK
+        self._pending.settings["next_id"] = limit
+        self._pending.done.append((self._ids_reserved, limit))
+        self._plan()
+
+    def _ids_reserved(self, limit: int, error: SpoolError | None) -> None:
+        if error is None:
+            self._id_limit = max(self._id_limit, limit)
+        elif self._reserved == limit:
+            self._reserved = (
+                self._id_limit
+            )  # the setting survives in the next batch; the callback has to be asked for again
+            self._loop.run_callback(self._reserve_ids)
+
+    def queue_number(self, name: str) -> int:
+        """The number that stands for a queue's name in the table."""
+        number = self._queues.get(name)
+        if number is None:
+            number = self._queues[name] = len(self._queues) + 1
+            self._pending.statements.append(("INSERT OR IGNORE INTO queue VALUES (?,?)", (number, name)))
+        return number
+
+    def new_slot(self) -> int:
+        """A number for a session's in-flight marks."""
+        self._slot += 1
+        return self._slot
+
+    # -- intake: dropped, and its callbacks told, when the commit fails
+
+    def admit(self) -> None:
+        """Raise SpoolError while new messages cannot be kept."""
+        if self.full_since and time.monotonic() < self._refuse_until:
+            self.refusals += 1
+            raise SpoolError("the spool is full", full=True)
+
+    def accept(self, message: Message, queue: int, place: int = RESIDENT) -> None:
+        """Keep a new message (or a report, or a part) with the next commit."""
+        body = _encode(message)
+        self._pending.intake.messages += (
+            message.id,
+            queue,
+            message.rank,
+            place,
+            int(message.due),
+            int(message.expires),
+            body,
+        )
+        if not self._planned:
+            self._plan()
+
+    def when_kept(self, done: Done, argument: Any) -> None:
+        """Call `done(argument, error)` after the commit of everything that was taken in up to now."""
+        self._pending.done.append((done, argument))
+        if not self._planned:
+            self._plan()
+
+    def take_event(self, message_id: int, event: bytes) -> None:
+        """An outbox event that belongs to an intake."""
+        self._pending.intake.events.append(event)
+        self._widen(message_id)
+
+    def take_close(self, report: OpenReport) -> None:
+        """The open report has been answered, provided that the intake of the answer succeeds."""
+        self._pending.intake.closes += (report.provider, report.remote_id, report.id)
+        if not self._planned:
+            self._plan()
+
+    def take_orphan(self, number: int, provider: str, remote_id: str, received: float, body: bytes) -> None:
+        """Keep a report that matches nothing yet."""
+        self._pending.intake.orphans += (number, provider, remote_id, int(received), body)
+        if not self._planned:
+            self._plan()
+
+    # -- settlement: tried until it succeeds
+
+    def update(self, message: Message, queue: int, place: int = RESIDENT) -> None:
+        """A message that we hold has changed: another try, another queue, a later time."""
+        body = _encode(message)
+        self._pending.settled.messages += (
+            message.id,
+            queue,
+            message.rank,
+            place,
+            int(message.due),
+            int(message.expires),
+            body,
+        )
+        if not self._planned:
+            self._plan()
+
+    def drop(self, message_id: int) -> None:
+        """The message has left the spool for good."""
+        self._pending.drops.append(message_id)
+        if not self._planned:
+            self._plan()
+
+    def open_report(self, report: OpenReport) -> None:
+        """Sent; its report is awaited."""
+        self._pending.settled.opens += (
+            report.provider,
+            report.remote_id,
+            report.id,
+            int(report.expires),
+            _encode(report),
+        )
+
+    def close_report(self, report: OpenReport) -> None:
+        """Its report is not awaited any more."""
+        self._pending.settled.closes += (report.provider, report.remote_id, report.id)
+        self._plan()
+
+    def event(self, message_id: int, event: bytes) -> None:
+        """An outbox event about a message that we hold."""
+        self._pending.settled.events.append(event)
+        self._widen(message_id)
+
+    def drop_orphan(self, number: int) -> None:
+        """The orphan was matched, or is too old, or too many."""
+        self._pending.orphan_drops.append(number)
+        self._plan()
+
+    def keep_group(self, parent: int, expires: float, body: bytes | None) -> None:
+        """The parts of a long message: how far they are; None when all are final."""
+        self._pending.groups[parent] = None if body is None else (int(expires), body)
+        self._plan()
+
+    def mark(self, carrier: Carrier) -> None:
+        """The set of messages in flight on this carrier has changed."""
+        self._pending.carriers[carrier] = None
+        if not self._planned:
+            self._plan()
+
+    def clear_marks(self, carrier: Carrier) -> None:
+        """The carrier is gone; its messages have been put back or settled in this batch."""
+        self._pending.carriers.pop(carrier, None)
+        self._pending.clears.append(carrier.slot)
+        self._plan()
+
+    def forget_marks(self, highest_slot: int) -> None:
+        """The messages marked by an earlier run have been looked at; their marks go with the commit that holds the outcome."""
+        self.execute("DELETE FROM mark WHERE slot <= ?", (highest_slot,))
+
+    @property
+    def highest_slot(self) -> int:
+        """The last slot given out, by this run or an earlier one."""
+        return self._slot
+
+    def execute(self, text: str, parameters: tuple[Any, ...]) -> None:
+        """A statement of the spool's own upkeep, with the next commit."""
+        self._pending.statements.append((text, parameters))
+        self._plan()
+
+    # -- reading
+
+    def read(
+        self, query: Callable[[sqlite3.Connection], T], callback: Callable[[T | None, Exception | None], None]
+    ) -> None:
+        """Run `query(db)` in the writer's thread after the next commit; `callback(result, error)` in the loop's."""
+        self._pending.reads.append((query, callback))
+        if not self._planned:
+            self._plan()
+
+    def ask(self, query: Callable[[sqlite3.Connection], T], seconds: float = 30.0) -> T:
+        """`read`, waited for by the calling greenlet. Raises SpoolError, also when the answer takes too long."""
+        result: gevent.event.AsyncResult[T] = gevent.event.AsyncResult()
+
+        def answered(value: T | None, error: Exception | None) -> None:
+            if error is None:
+                result.set(value)  # type: ignore[arg-type]  # T may be None itself
+            else:
+                result.set_exception(SpoolError(f"the spool cannot read: {error}"))
+
+        self.read(query, answered)
+        try:
+            return result.get(timeout=seconds)
+        except gevent.Timeout:
+            raise SpoolError(f"the spool did not answer within {seconds:g} s") from None
+
+    # -- committing
+
+    @property
+    def commits(self) -> int:
+        """Successful commits since the start."""
+        return self._writer.commits
+
+    @property
+    def commit_seconds(self) -> float:
+        """How long the present commit has been running, 0 when none is."""
+        return time.monotonic() - self._writer.busy_since if self._writer.busy else 0.0
+
+    def _widen(self, message_id: int) -> None:
+        pending = self._pending
+        if message_id > pending.highest:
+            pending.highest = message_id
+        if message_id < pending.lowest or not pending.lowest:
+            pending.lowest = message_id
+        if not self._planned:
+            self._plan()
+
+    def plan(self) -> None:
+        """Run the `before_commit` hooks soon, and commit what they add."""
+        self._plan()
+
+    def _plan(self) -> None:
+        if not self._planned:
+            self._planned = True
+            self._idle.clear()
+            if not self._writer.busy and self._timer is None:
+                self._loop.run_callback(self._hand_over)
+
+    def _hand_over(self) -> None:
+        """Seal the pending batch and give it to the writer, unless that is at work: then its end comes back here."""
+        if self._writer.busy or self._timer is not None:
+            return
+        for hook in self.before_commit:
+            hook()
+        self._planned = False
+        batch = self._pending
+        if not batch:
+            self._idle.set()
+            return
+        self._pending = Batch()
+        batch.seal()
+        self._writer.submit(batch)
+
+    def _on_finished(self, batch: Batch) -> None:
+        if batch.error is None:
+            self._succeeded(batch)
+        else:
+            self._failed(batch, batch.error)
+        for (_query, callback), (value, error) in zip(batch.reads, batch.results, strict=True):
+            callback(value, error)
+        if not self._planned and not self._pending:
+            self._idle.set()
+        elif self._timer is None:
+            if batch.size > BUSY_BATCH:
+                self._wait(GATHER_SECONDS)
+            else:
+                self._loop.run_callback(self._hand_over)
+
+    def _succeeded(self, batch: Batch) -> None:
+        if self.full_since and batch.writes:
+            log.warning("the spool writes again after %.1f s", time.monotonic() - self.full_since)
+            self.full_since = 0.0
+        if batch.settled.events or batch.intake.events:
+            self.outbox_octets += sum(map(len, batch.settled.events)) + sum(map(len, batch.intake.events))
+        _tell(batch, None)
+        for carrier in batch.carriers:
+            carrier.marked()
+
+    def _failed(self, batch: Batch, error: SpoolError) -> None:
+        now = time.monotonic()
+        if not self.full_since:
+            self.full_since = now
+            log.error("%s; new messages are refused until it can", error)
+        self._refuse_until = now + RETRY_SECONDS
+        for carrier in batch.carriers:
+            carrier.unmarked()
+        self._pending = batch.survive(self._pending)
+        self._planned = True
+        self._wait(RETRY_SECONDS)
+        self.refusals += len(batch.done)
+        _tell(batch, error)
+
+    def _wait(self, seconds: float) -> None:
+        self._timer = self._loop.timer(seconds)
+        self._timer.start(self._waited)
+
+    def _waited(self) -> None:
+        self._timer.close()
+        self._timer = None
+        self._hand_over()
+
+    def flush(self, seconds: float = 10.0) -> bool:
+        """Wait until everything given up to now is committed; False when it is not by then."""
+        return bool(self._idle.wait(seconds))
+
+    def close(self) -> None:
+        """Commit what is pending, note that the end was orderly, and close the file. Raises SpoolError when it could not be written."""
+        self._pending.settings["clean"] = 1
+        self._plan()
+        if not self.flush():
+            raise SpoolError("the spool could not write its last changes; they are redone at the next start")
+        self._writer.stop()
+        self._db.close()
+        for release in self.on_close:
+            release()
+
+
+def _tell(batch: Batch, error: SpoolError | None) -> None:
+    for done, argument in batch.done:
+        try:
+            done(argument, error)
+        except Exception:  # one caller's fault must not keep the others of this commit from their answers
+            log.exception("a callback after a commit failed")
