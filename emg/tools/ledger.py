@@ -84,15 +84,22 @@ class Ledger:
         self._lines.append(f"report-acked\t{remote_id}\n")
 
     def flush(self) -> None:
-        """Write what was noted. Returns when the operating system has it: it survives our death, not the machine's."""
+        """Write what was noted. Returns when the operating system has it: it survives our death, not the machine's.
+
+        Raises OSError, for a full disk say; what was not written then is written by the next call.
+        """
         if not self._lines:
             return
         lines, self._lines = self._lines, []
         if self._descriptor < 0:
             return
-        rest = memoryview("".join(lines).encode("latin-1", "replace"))
-        while rest:
-            rest = rest[os.write(self._descriptor, rest) :]
+        rest = "".join(lines).encode("latin-1", "replace")
+        try:
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+        except OSError:
+            self._lines.insert(0, rest.decode("latin-1"))
+            raise
 
     def close(self) -> None:
         """Flush and close; a second call does nothing."""

@@ -9,10 +9,16 @@ from collections import deque
 from typing import Any, Protocol
 
 from emg.tools.receipts import Dialect
-from emg.wire.smpp.names import Tag
-from emg.wire.smpp.pdus import DataSm, DeliverSm
+from emg.wire.smpp.names import ESM_UDHI, Tag
+from emg.wire.smpp.pdus import DataSm, DeliverSm, SubmitMulti
 
+BATCH = 16
+"""So many reports leave over one session before the next one's turn: few of them are not worth a segment each."""
 _TEXT_SHOWN = 20
+_NO_KIND = DeliverSm()
+_UCS2 = 8
+_OF_CHARACTERS = frozenset({0, 1, 3})
+"""Data codings whose text a receipt shows as it is (SMPP 3.4 §5.2.19)."""
 
 
 class Parcel:
@@ -33,40 +39,44 @@ class Parcel:
         """The PDU that brings it. `now` is seconds since 1970."""
         report_id = dialect.report_id(self.number)
         submit = self.submit
-        common = (self.dest, getattr(submit, "dest_addr_ton", 0), getattr(submit, "dest_addr_npi", 0))
+        text = self._text(dialect, report_id, now)
+        parameters = dialect.parameters(report_id, self.state)
+        # a submit_multi has its destinations, with their kinds, in a list
+        kind = submit if type(submit) is not SubmitMulti else _NO_KIND
         if by_data_sm:
             return DataSm(
-                source_addr=common[0],
-                source_addr_ton=common[1],
-                source_addr_npi=common[2],
+                source_addr=self.dest,
+                source_addr_ton=kind.dest_addr_ton,
+                source_addr_npi=kind.dest_addr_npi,
                 destination_addr=submit.source_addr,
                 dest_addr_ton=submit.source_addr_ton,
                 dest_addr_npi=submit.source_addr_npi,
                 esm_class=dialect.esm_class,
                 data_coding=dialect.data_coding,
-                tlvs=dialect.parameters(report_id, self.state) + self._payload(dialect, report_id, now),
+                tlvs=(*parameters, (int(Tag.MESSAGE_PAYLOAD), text)) if text else parameters,
             )
         return DeliverSm(
-            source_addr=common[0],
-            source_addr_ton=common[1],
-            source_addr_npi=common[2],
+            source_addr=self.dest,
+            source_addr_ton=kind.dest_addr_ton,
+            source_addr_npi=kind.dest_addr_npi,
             destination_addr=submit.source_addr,
             dest_addr_ton=submit.source_addr_ton,
             dest_addr_npi=submit.source_addr_npi,
             esm_class=dialect.esm_class,
             data_coding=dialect.data_coding,
-            short_message=self._text(dialect, report_id, now),
-            tlvs=dialect.parameters(report_id, self.state),
+            short_message=text,
+            tlvs=parameters,
         )
 
     def _text(self, dialect: Dialect, report_id: str, now: float) -> bytes:
-        message = getattr(self.submit, "short_message", b"")
-        shown = "" if self.submit.esm_class & 0x40 else message[:_TEXT_SHOWN].decode("latin-1")
+        submit = self.submit
+        shown = ""
+        if type(submit) is not DataSm and not submit.esm_class & ESM_UDHI:
+            if submit.data_coding in _OF_CHARACTERS:
+                shown = submit.short_message[:_TEXT_SHOWN].decode("latin-1")
+            elif submit.data_coding == _UCS2:
+                shown = submit.short_message[: 2 * _TEXT_SHOWN].decode("utf-16-be", "replace")
         return dialect.receipt(report_id, self.state, self.submitted, now, shown)
-
-    def _payload(self, dialect: Dialect, report_id: str, now: float) -> tuple[tuple[int, bytes], ...]:
-        text = self._text(dialect, report_id, now)
-        return ((int(Tag.MESSAGE_PAYLOAD), text),) if text else ()
 
 
 class MobileOriginated(Parcel):
@@ -113,14 +123,14 @@ class Mailbox:
         self.waiting.extendleft(reversed(parcels))
 
     def pump(self, now: float) -> None:
-        """Hand out as many as the windows take, to each session in turn."""
+        """Hand out as many as the windows take: to each session in turn its share, but no fewer than `BATCH` at once."""
         waiting, carriers = self.waiting, self.carriers
+        share = max(BATCH, -(-len(waiting) // max(len(carriers), 1)))
         idle = 0
         while waiting and idle < len(carriers):
             carrier = carriers.pop(0)
             carriers.append(carrier)
-            if carrier.room() > 0:
+            count = min(carrier.room(), share, len(waiting))
+            idle = 0 if count > 0 else idle + 1
+            for _ in range(count):
                 carrier.carry(waiting.popleft(), now)
-                idle = 0
-            else:
-                idle += 1

@@ -27,6 +27,8 @@ from emg.wire.smpp.lists import SmeAddress
 from emg.wire.smpp.names import Status, Tag, status_name
 from emg.wire.smpp.states import RESPONSE_OF
 
+MOST_CUSTOMERS: Final = 10_000
+"""Different names that may bind in one run: each has a mailbox for as long as the operator lives."""
 _BEFORE_ANSWER: Final = 0.05
 """An answer that is to come after its report waits at least so long, in seconds."""
 
@@ -253,6 +255,8 @@ class OperatorSession:
             refusal = int(Status.RINVSYSID)
         elif self._password and pdu.password != self._password:
             refusal = int(Status.RINVPASWD)
+        elif pdu.system_id not in self.operator.mailboxes and len(self.operator.mailboxes) >= MOST_CUSTOMERS:
+            refusal = int(Status.RBINDFAIL)
         if refusal:
             self.operator.counts["binds refused"] += 1
             self.machine.refuse_bind(pdu, refusal)

@@ -1,5 +1,6 @@
 """The two ledgers: what is written is read back, and every broken promise is found."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,26 @@ def test_nothing_is_in_the_file_before_a_flush_and_everything_after_it(files):
     assert list(read(files[0])) == [("unknown", "m1-1")]
     ledger.close()
     ledger.close()
+
+
+def test_what_a_full_disk_did_not_take_is_written_when_there_is_room(files, monkeypatch):
+    ledger = Ledger(files[0])
+    ledger.unknown("m1-1")
+    real = os.write
+    answers = [4, OSError(28, "No space left on device")]
+
+    def write_some(descriptor, octets):
+        answer = answers.pop(0) if answers else len(octets)
+        if isinstance(answer, OSError):
+            raise answer
+        return real(descriptor, octets[:answer])
+
+    monkeypatch.setattr(os, "write", write_some)
+    with pytest.raises(OSError, match="No space"):
+        ledger.flush()
+    ledger.unknown("m1-2")
+    ledger.close()
+    assert list(read(files[0])) == [("unknown", "m1-1"), ("unknown", "m1-2")]
 
 
 def test_a_second_run_appends(files):

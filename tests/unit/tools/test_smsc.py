@@ -3,6 +3,7 @@
 import pytest
 
 from emg.tools import ledger as ledgers
+from emg.tools import smsc
 from emg.tools.behaviour import Behaviour
 from emg.tools.connect import LedgerMachine
 from emg.tools.ledger import Ledger
@@ -304,6 +305,26 @@ def test_reports_can_travel_in_data_sm(operate):
     assert dict(report.tlvs)[Tag.RECEIPTED_MESSAGE_ID] == b"64\0"
 
 
+def test_the_receipt_shows_the_beginning_of_a_text_and_nothing_of_data(operate):
+    connection = Connection(operate())
+    connection.submit(short_message="m1f-1 grüße".encode("utf-16-be"), data_coding=8)
+    connection.submit(short_message=b"\0\1", data_coding=4)
+    connection.submit(short_message=b"\x05\0\3\1\2\1m1f-1 x", esm_class=0x40)
+    texts = [report.short_message.partition(b"text:")[2] for report in connection.reports]
+    assert texts == ["m1f-1 grüße".encode("latin-1"), b"", b""]
+
+
+def test_reports_are_shared_among_the_sessions(operate):
+    operator = operate(report_delay=(1.0, 1.0))
+    connections = [Connection(operator) for _ in range(2)]
+    connections[0].client.window = connections[1].machine.window = connections[0].machine.window = 100
+    connections[0].submit(80)
+    operator.turn(2.0)
+    for connection in connections:
+        connection.run()
+    assert [len(connection.reports) for connection in connections] == [40, 40]
+
+
 def test_s27_a_peer_of_version_3_3_gets_no_parameters(operate):
     connection = Connection(operate(), version=0x33)
     connection.submit()
@@ -315,6 +336,12 @@ def test_s6_a_wrong_password_is_refused(operate):
     connection = Connection(operator, password="another")
     assert [event.status for event in connection.events if type(event) is smpp.BindRefused] == [Status.RINVPASWD]
     assert operator.counts["binds refused"] == 1
+
+
+def test_the_number_of_customers_is_bounded(operate, monkeypatch):
+    monkeypatch.setattr(smsc, "MOST_CUSTOMERS", 1)
+    connection = Connection(operate())
+    assert [event.status for event in connection.events if type(event) is smpp.BindRefused] == [Status.RBINDFAIL]
 
 
 def test_submit_multi_is_one_id_and_a_report_for_each_destination(operate):
