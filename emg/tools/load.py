@@ -252,9 +252,25 @@ def _parser() -> argparse.ArgumentParser:
         "--mode",
         choices=("trx", "tx+rx"),
         default="trx",
-        help="one transceiver a session, or a transmitter and a receiver",
+        help="a session is a transceiver, or a transmitter and a receiver",
     )
-    add("--sessions", type=options.whole(1, 1000), default=1, metavar="N")
+    add(
+        "--reconnect",
+        action="store_true",
+        help="go on after a cut; what was not answered is unknown, and not sent again",
+    )
+    options.add_client_tls(parser)
+    _add_amount(parser.add_argument_group("how much, how fast"))
+    _add_messages(parser.add_argument_group("messages"))
+    add("--ledger", default="", metavar="FILE", help="append what was sent, answered and reported")
+    add("--quiet", action="store_true", help="no progress")
+    add("--json", action="store_true", help="the summary as JSON")
+    return parser
+
+
+def _add_amount(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--sessions", type=options.whole(1, 1000), default=1, metavar="N", help="default 1")
     add(
         "--window",
         type=options.whole(1, 10000),
@@ -267,60 +283,30 @@ def _parser() -> argparse.ArgumentParser:
         type=options.rate,
         default=0.0,
         metavar="RATE",
-        help="messages a second over all sessions (default: as fast as it goes)",
+        help="messages a second over all sessions (default: no limit)",
     )
-    add(
-        "--messages",
-        type=options.whole(1, 10**12),
-        metavar="N",
-        help="how many (default 1000, or as many as fit --duration)",
-    )
+    add("--messages", type=options.whole(1, 10**12), metavar="N", help="default 1000, or what fits --duration")
     add("--duration", type=options.seconds, metavar="TIME", help="send for so long")
-    add("--reports", action="store_true", help="ask for delivery reports and wait for them")
-    add(
-        "--report-wait",
-        type=options.seconds,
-        default=30.0,
-        metavar="TIME",
-        help="for reports, after the last answer (default 30s)",
-    )
     add("--answer-wait", type=options.seconds, default=60.0, metavar="TIME", help="for an answer (default 60s)")
+    add("--reports", action="store_true", help="ask for delivery reports and wait for them")
+    add("--report-wait", type=options.seconds, default=30.0, metavar="TIME", help="after the last answer (default 30s)")
+
+
+def _add_messages(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    digits = "random digits; PREFIX:DIGITS:seq counts up"
+    add("--senders", type=options.numbers, default=DEFAULT_SENDERS, metavar="PREFIX:DIGITS", help=digits)
+    add("--recipients", type=options.numbers, default=DEFAULT_RECIPIENTS, metavar="PREFIX:DIGITS", help="likewise")
+    add("--text", default="test message", help="follows the tag that begins each message")
     add(
-        "--reconnect",
-        action="store_true",
-        help="go on after a cut; what was not answered counts as unknown and is not sent again",
-    )
-    text = parser.add_argument_group("messages")
-    number_help = "digits are random; PREFIX:DIGITS:seq counts up"
-    text.add_argument(
-        "--senders", type=options.numbers, default=DEFAULT_SENDERS, metavar="PREFIX:DIGITS", help=number_help
-    )
-    text.add_argument(
-        "--recipients", type=options.numbers, default=DEFAULT_RECIPIENTS, metavar="PREFIX:DIGITS", help="likewise"
-    )
-    text.add_argument("--text", default="test message", help="follows the tag that begins each message")
-    text.add_argument(
         "--size",
         type=options.whole(0, 60000),
         default=0,
         metavar="N",
-        help="characters in all; beyond 254 octets in message_payload",
+        help="characters; over 254 octets in message_payload",
     )
-    text.add_argument(
-        "--long",
-        type=options.whole(1, 255),
-        default=1,
-        metavar="PARTS",
-        help="long messages of so many parts, each a submit_sm",
-    )
-    text.add_argument(
-        "--data-coding", type=options.whole(0, 255), default=-1, metavar="N", help="instead of what the text needs"
-    )
-    options.add_client_tls(parser)
-    add("--ledger", default="", metavar="FILE", help="append what was sent, answered and reported")
-    add("--quiet", action="store_true", help="no progress")
-    add("--json", action="store_true", help="the summary as JSON")
-    return parser
+    add("--long", type=options.whole(1, 255), default=1, metavar="PARTS", help="long messages, each part a submit_sm")
+    add("--data-coding", type=options.whole(0, 255), default=-1, metavar="N", help="instead of what the text needs")
 
 
 if __name__ == "__main__":
