@@ -43,6 +43,7 @@ class Lane:
         "paused_until",
         "refilling",
         "reports_only",
+        "rewound",
         "sent",
         "size",
         "size_limit",
@@ -66,6 +67,8 @@ class Lane:
         self.spilled_since: dict[int, int] = {}
         self.cursors: dict[int, int] = {}
         """rank → the last id that was loaded."""
+        self.rewound: dict[int, int] = {}
+        """Cursors that have to go back when the page that is being read has come."""
         self.deferred = 0
         self.in_flight = 0
         self.size = 0
@@ -105,6 +108,15 @@ class Lane:
                 return False
             return len(self.waiting) < 2 * self.head_limit
         return len(self.waiting) < self.head_limit
+
+    def spill(self, rank: int, message_id: int) -> None:
+        """A message waits on disk from now on, perhaps before others of its rank that were loaded already."""
+        self.spilled[rank] = self.spilled.get(rank, 0) + 1
+        self.spilled_since[rank] = self.spilled_since.get(rank, 0) + 1
+        before = message_id - 1
+        self.cursors[rank] = min(self.cursors.get(rank, 0), before)
+        if self.refilling:
+            self.rewound[rank] = min(self.rewound.get(rank, before), before)
 
     def push(self, message: Message) -> None:
         """Put a message into memory, in its place."""

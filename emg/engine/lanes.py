@@ -48,8 +48,11 @@ class Lanes:
         self.expiring = False
         self.reading = 0
         """Pages asked for and not yet here."""
-        self.gone: set[int] = set()
-        """Ids that left for good while a page was being read: it may still show them."""
+        self._changed: dict[int, int] = {}
+        """Ids whose row changed its meaning while pages were being read, and the number of the last of these pages."""
+        self._page = 0
+        self.on_new: Callable[[Lane], None] = lambda lane: None
+        """Told of every lane that is made."""
         self._by_number: dict[int, Lane] = {}
         self._loop = gevent.get_hub().loop
         spool.before_commit.append(self.pump)
@@ -61,6 +64,7 @@ class Lanes:
             head = ACCOUNT_HEAD if "/" in name else self._head_limit
             lane = self.by_name[name] = Lane(name, self.spool.queue_number(name), head_limit=head)
             self._by_number[lane.number] = lane
+            self.on_new(lane)
         return lane
 
     def by_number(self, number: int) -> Lane:
@@ -100,7 +104,7 @@ class Lanes:
         if message.due:
             lane.deferred -= 1
         else:
-            lane.spilled[message.rank] -= 1
+            lane.spilled[message.rank] = max(0, lane.spilled.get(message.rank, 0) - 1)
 
     # -- carriers
 
@@ -161,8 +165,7 @@ class Lanes:
         """The message has left the lane for good."""
         lane.size -= 1
         self.total -= 1
-        if self.reading:
-            self.gone.add(message.id)
+        self.changed(message.id)
         self.spool.drop(message.id)
 
     def put_back(self, message: Message, lane: Lane, *, due: float = 0.0, changed: bool = True) -> None:
@@ -242,11 +245,26 @@ class Lanes:
                 return message
         return None
 
+    def begin_page(self) -> int:
+        """Rows are about to be read: gives the page's number. `page_read` has to follow, once."""
+        self.reading += 1
+        self._page += 1
+        return self._page
+
+    def changed(self, message_id: int) -> None:
+        """The message left, or stands in another queue now: pages asked for before show what is not true any more."""
+        if self.reading:
+            self._changed[message_id] = self._page
+
+    def stale(self, message_id: int, page: int) -> bool:
+        """What this page shows of the message is not true any more."""
+        return self._changed.get(message_id, 0) >= page
+
     def page_read(self) -> None:
         """A page has been dealt with."""
         self.reading -= 1
         if not self.reading:
-            self.gone.clear()
+            self._changed.clear()
 
     def find(self, message_id: int) -> tuple[Message, bool] | None:
         """A message in memory, and whether it is in flight."""

@@ -47,21 +47,26 @@ def refill(lanes: "Lanes", lane: Lane) -> None:
         lane.refilling = False
         if bodies is None:
             log.error("queue %s cannot be read: %s", lane.name, error)
+        left = lane.spilled.get(rank, 0)
         for body in bodies or ():
             message = decode_message(body)
             lane.cursors[rank] = message.id
-            if message.id not in lanes.gone and not lane.holds(message.id):
-                lane.spilled[rank] -= 1
+            if not lanes.stale(message.id, page) and not lane.holds(message.id):
+                left -= 1
                 message.queue = lane.name
                 lane.push(message)
-        if bodies is not None and (len(bodies) < limit or lane.spilled[rank] < 0):
-            lane.spilled[rank] = lane.spilled_since.get(rank, 0)
-        if not lane.spilled[rank]:
+        if bodies is not None and (len(bodies) < limit or left < 0):
+            left = lane.spilled_since.get(rank, 0)
+        lane.spilled[rank] = left
+        if not left:
             del lane.spilled[rank]
+        for behind, cursor in lane.rewound.items():
+            lane.cursors[behind] = min(lane.cursors.get(behind, 0), cursor)
+        lane.rewound.clear()
         lanes.touch(lane)
         lanes.page_read()
 
-    lanes.reading += 1
+    page = lanes.begin_page()
     lanes.spool.read(query, loaded)
 
 
@@ -82,15 +87,15 @@ def wake_deferred(lanes: "Lanes", now: float) -> None:
         if rows is None:
             log.error("deferred messages cannot be read: %s", error)
         for number, body in rows or ():
-            _wake(lanes, lanes.by_number(number), decode_message(body))
+            _wake(lanes, lanes.by_number(number), decode_message(body), page)
         lanes.page_read()
 
-    lanes.reading += 1
+    page = lanes.begin_page()
     lanes.spool.read(query, loaded)
 
 
-def _wake(lanes: "Lanes", lane: Lane, message: Message) -> None:
-    if message.id in lanes.gone:
+def _wake(lanes: "Lanes", lane: Lane, message: Message, page: int) -> None:
+    if lanes.stale(message.id, page):
         return
     message.queue = lane.name
     lane.deferred = max(0, lane.deferred - 1)
@@ -99,8 +104,7 @@ def _wake(lanes: "Lanes", lane: Lane, message: Message) -> None:
         lanes.spool.update(message, lane.number, RESIDENT)
         lane.push(message)
     else:
-        lane.spilled[message.rank] = lane.spilled.get(message.rank, 0) + 1
-        lane.cursors[message.rank] = min(lane.cursors.get(message.rank, 0), message.id - 1)
+        lane.spill(message.rank, message.id)
         lanes.spool.update(message, lane.number, SPILLED)
     lanes.touch(lane)
 
@@ -124,10 +128,10 @@ def end_expired(lanes: "Lanes", now: float) -> None:
             log.error("expired messages cannot be read: %s", error)
         for number, place, body in rows or ():
             message, lane = decode_message(body), lanes.by_number(number)
-            if message.id not in lanes.gone and not lane.holds(message.id):
+            if not lanes.stale(message.id, page) and not lane.holds(message.id):
                 message.queue = lane.name
                 lanes.end_on_disk(message, place, Cause.EXPIRED)
         lanes.page_read()
 
-    lanes.reading += 1
+    page = lanes.begin_page()
     lanes.spool.read(query, loaded)

@@ -142,7 +142,7 @@ class Batch:
         next_batch.carriers = {**self.carriers, **later.carriers}
         next_batch.clears = self.clears + later.clears
         next_batch.done = later.done
-        next_batch.reads = later.reads
+        next_batch.reads = self.reads + later.reads
         next_batch.lowest, next_batch.highest = later.lowest or self.lowest, max(self.highest, later.highest)
         return next_batch
 

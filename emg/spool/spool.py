@@ -29,9 +29,11 @@ ID_SPACE = 10**15
 """Ids of one node: NODEID × 10^15 + counter."""
 ID_BLOCK = 100_000
 RETRY_SECONDS = 0.25
-BUSY_BATCH = 24
-GATHER_SECONDS = 0.002
-"""After a batch of more than BUSY_BATCH rows the next one gathers this long: fewer commits, each for more messages."""
+GATHER_ROWS = 24
+GATHER_SECONDS_A_ROW = 0.00006
+GATHER_LIMIT = 0.006
+"""After a batch of more than GATHER_ROWS rows the next one gathers for a time that goes with its size, up to the limit: fewer
+commits, each for more messages. A sender that waits for each answer never meets this."""
 
 log = logging.getLogger("emg.spool")
 T = TypeVar("T")
@@ -306,17 +308,17 @@ class Spool:
         self._writer.submit(batch)
 
     def _on_finished(self, batch: Batch) -> None:
-        if batch.error is None:
-            self._succeeded(batch)
-        else:
+        if batch.error is not None:
             self._failed(batch, batch.error)
-        for (_query, callback), (value, error) in zip(batch.reads, batch.results, strict=True):
-            callback(value, error)
+        else:
+            self._succeeded(batch)
+            _hand_out(batch)
         if not self._planned and not self._pending:
             self._idle.set()
         elif self._timer is None:
-            if batch.size > BUSY_BATCH:
-                self._wait(GATHER_SECONDS)
+            rows = batch.size
+            if rows > GATHER_ROWS:
+                self._wait(min(rows * GATHER_SECONDS_A_ROW, GATHER_LIMIT))
             else:
                 self._loop.run_callback(self._hand_over)
 
@@ -375,3 +377,11 @@ def _tell(batch: Batch, error: SpoolError | None) -> None:
             done(argument, error)
         except Exception:  # one caller's fault must not keep the others of this commit from their answers
             log.exception("a callback after a commit failed")
+
+
+def _hand_out(batch: Batch) -> None:
+    for (_query, callback), (value, error) in zip(batch.reads, batch.results, strict=True):
+        try:
+            callback(value, error)
+        except Exception:  # as above: one reader's fault must not stop the spool
+            log.exception("a callback after a read failed")

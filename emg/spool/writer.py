@@ -72,7 +72,8 @@ class Writer:
             if batch is None:
                 break
             self._write(batch)
-            self._read(batch)
+            if batch.error is None:  # a read promises to see what was given before it
+                self._read(batch)
             self._async.send()
         self._over.release()
 

@@ -144,7 +144,9 @@ def _find_waiting(session: "IncomingSession", number: int, found: Found) -> None
         return
 
     def loaded(row: tuple[Message, int, int] | None, _error: Exception | None) -> None:
-        if row is None or row[0].account != session.account or number in lanes.gone:
+        stale = lanes.stale(number, page)
+        lanes.page_read()
+        if row is None or row[0].account != session.account or stale:
             found(None, RESIDENT)
             return
         message, place, queue = row
@@ -154,9 +156,8 @@ def _find_waiting(session: "IncomingSession", number: int, found: Found) -> None
             _find_waiting(session, number, found)
         else:
             found(message if place != RESIDENT else None, place)
-        lanes.page_read()
 
-    lanes.reading += 1
+    page = lanes.begin_page()
     session.engine.spool.read(lambda db: story.row_of(db, number), loaded)
 
 
