@@ -13,6 +13,7 @@ from collections.abc import Callable
 import msgspec
 
 from emg.message import Message, OpenReport
+from emg.spool.schema import report_prefix
 from emg.spool.spool import Spool
 
 RECENT = 65_536
@@ -152,9 +153,9 @@ class OpenReports:
 
 def _select(db: sqlite3.Connection, provider: str, ids: tuple[str, ...]) -> bytes | None:
     for remote_id in ids:
+        first = report_prefix(provider, remote_id)
         row = db.execute(
-            "SELECT body FROM open_report WHERE provider = ? AND remote_id = ? ORDER BY id DESC LIMIT 1",
-            (provider, remote_id),
+            "SELECT body FROM open_report WHERE key >= ? AND key < ? ORDER BY key DESC LIMIT 1", (first, first + ":")
         ).fetchone()
         if row:
             return bytes(row[0])

@@ -19,7 +19,6 @@ OUTBOX_OCTETS = 256 << 20
 TRIM_ROWS = 200
 
 log = logging.getLogger("emg.engine")
-_Key = tuple[str, str, int]
 
 
 class Upkeep:
@@ -27,7 +26,7 @@ class Upkeep:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._after: _Key = ("", "", 0)
+        self._after = ""
         self._sweeping = False
         self._next_sweep = 0.0
         self._next_minute = 0.0
@@ -54,20 +53,18 @@ class Upkeep:
         self._sweeping = True
         after = self._after
 
-        def query(db: sqlite3.Connection) -> list[tuple[str, str, int, bytes]]:
+        def query(db: sqlite3.Connection) -> list[tuple[str, bytes]]:
             return db.execute(
-                "SELECT provider, remote_id, id, body FROM open_report WHERE (provider, remote_id, id) > (?, ?, ?)"
-                " ORDER BY provider, remote_id, id LIMIT ?",
-                (*after, PAGE),
+                "SELECT key, body FROM open_report WHERE key > ? ORDER BY key LIMIT ?", (after, PAGE)
             ).fetchall()
 
-        def swept(rows: list[tuple[str, str, int, bytes]] | None, error: Exception | None) -> None:
+        def swept(rows: list[tuple[str, bytes]] | None, error: Exception | None) -> None:
             self._sweeping = False
             if rows is None:
                 log.error("open reports cannot be read: %s", error)
                 return
-            self._after = (rows[-1][0], rows[-1][1], rows[-1][2]) if len(rows) == PAGE else ("", "", 0)
-            over: list[OpenReport] = self._engine.open_reports.tickets([row[3] for row in rows], now)
+            self._after = rows[-1][0] if len(rows) == PAGE else ""
+            over: list[OpenReport] = self._engine.open_reports.tickets([row[1] for row in rows], now)
             for ticket in over:
                 self._engine.reporter.expired(ticket)
 

@@ -17,8 +17,7 @@ from emg.errors import SpoolError
 Done = Callable[[Any, SpoolError | None], None]
 
 MESSAGE_WIDTH = 7
-OPEN_WIDTH = 5
-CLOSE_WIDTH = 3
+OPEN_WIDTH = 3
 ORPHAN_WIDTH = 5
 _STEP = 16
 """Statements exist for 1–15 rows and for multiples of 16 up to `_MOST`: few enough to stay prepared."""
@@ -147,6 +146,7 @@ class Batch:
         return next_batch
 
 
+_MESSAGE = "(?,?,?,?,?,?,?)"
 _texts: dict[tuple[str, str, int, str], str] = {}
 
 
@@ -169,15 +169,14 @@ def _run(db: sqlite3.Connection, head: str, row: str, tail: str, flat: list[Any]
 def write(db: sqlite3.Connection, batch: Batch, at: int) -> None:
     """All rows of a batch, inside the caller's transaction. First what is added, then what is removed: a message may be both."""
     intake, settled = batch.intake, batch.settled
-    messages = "INSERT OR REPLACE INTO message VALUES "
+    _run(db, "INSERT INTO message VALUES ", _MESSAGE, "", intake.messages, MESSAGE_WIDTH)
+    _run(db, "INSERT OR REPLACE INTO message VALUES ", _MESSAGE, "", settled.messages, MESSAGE_WIDTH)
     for half in (intake, settled):
-        _run(db, messages, "(?,?,?,?,?,?,?)", "", half.messages, MESSAGE_WIDTH)
-        _run(db, "INSERT OR REPLACE INTO open_report VALUES ", "(?,?,?,?,?)", "", half.opens, OPEN_WIDTH)
+        _run(db, "INSERT OR REPLACE INTO open_report VALUES ", "(?,?,?)", "", half.opens, OPEN_WIDTH)
         _run(db, "INSERT OR REPLACE INTO orphan VALUES ", "(?,?,?,?,?)", "", half.orphans, ORPHAN_WIDTH)
     _run(db, "DELETE FROM message WHERE id IN (", "?", ")", batch.drops, 1)
     _run(db, "DELETE FROM orphan WHERE number IN (", "?", ")", batch.orphan_drops, 1)
-    closes = intake.closes + settled.closes
-    _run(db, "DELETE FROM open_report WHERE (provider,remote_id,id) IN (VALUES ", "(?,?,?)", ")", closes, CLOSE_WIDTH)
+    _run(db, "DELETE FROM open_report WHERE key IN (", "?", ")", intake.closes + settled.closes, 1)
     _run(db, "INSERT OR REPLACE INTO mark VALUES ", "(?,?)", "", batch.marks, 2)
     _run(db, "DELETE FROM mark WHERE slot IN (", "?", ")", batch.clears, 1)
     for parent, group in batch.groups.items():

@@ -181,7 +181,7 @@ def _readable_rows(old: sqlite3.Connection, table: str) -> Iterator[tuple[Any, .
 def _guess_next_id(db: sqlite3.Connection) -> None:
     """The reserved ids are unknown: go on far above every id that was seen."""
     (highest,) = db.execute(
-        "SELECT max(m) FROM (SELECT max(id) AS m FROM message UNION SELECT max(id) FROM open_report UNION SELECT max(highest) FROM outbox)"
+        "SELECT max(m) FROM (SELECT max(id) AS m FROM message UNION SELECT max(highest) FROM outbox)"
     ).fetchone()
     seen = (highest or 0) % 10**15
     db.execute("INSERT OR REPLACE INTO setting VALUES ('next_id', ?)", (seen + 100_000_000 + int(time.time()),))

@@ -27,9 +27,7 @@ TABLES = (
     "CREATE INDEX message_spilled ON message (queue, rank, id) WHERE place = 1",
     "CREATE INDEX message_deferred ON message (due) WHERE place = 2",
     "CREATE INDEX message_expires ON message (expires) WHERE place > 0 AND expires > 0",
-    """CREATE TABLE open_report (
-        provider TEXT NOT NULL, remote_id TEXT NOT NULL, id INTEGER NOT NULL, expires INTEGER NOT NULL, body BLOB NOT NULL,
-        PRIMARY KEY (provider, remote_id, id)) WITHOUT ROWID""",
+    "CREATE TABLE open_report (key TEXT PRIMARY KEY, expires INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID",
     """CREATE TABLE orphan (
         number INTEGER PRIMARY KEY, provider TEXT NOT NULL, remote_id TEXT NOT NULL, received INTEGER NOT NULL,
         body BLOB NOT NULL)""",
@@ -39,6 +37,17 @@ TABLES = (
         seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, lowest INTEGER NOT NULL, highest INTEGER NOT NULL,
         count INTEGER NOT NULL, body BLOB NOT NULL)""",
 )
+
+
+def report_prefix(provider: str, remote_id: str) -> str:
+    """How the keys of the open reports with this remote id begin."""
+    return f"{provider}\x1f{remote_id}\x1f"
+
+
+def report_key(provider: str, remote_id: str, message_id: int) -> str:
+    """The key of an open report. One column, because SQLite finds no index for a list of three-column keys."""
+    return f"{provider}\x1f{remote_id}\x1f{message_id:019d}"
+
 
 UPGRADES: dict[int, tuple[str, ...]] = {}
 """version → statements that lead to the next one."""

@@ -22,7 +22,7 @@ import msgspec
 from emg.errors import SpoolError
 from emg.message import Message, OpenReport
 from emg.spool.batch import Batch, Carrier, Done
-from emg.spool.schema import RESIDENT
+from emg.spool.schema import RESIDENT, report_key
 from emg.spool.writer import Writer
 
 ID_SPACE = 10**15
@@ -145,7 +145,7 @@ class Spool:
 
     def take_close(self, report: OpenReport) -> None:
         """The open report has been answered, provided that the intake of the answer succeeds."""
-        self._pending.intake.closes += (report.provider, report.remote_id, report.id)
+        self._pending.intake.closes.append(report_key(report.provider, report.remote_id, report.id))
         if not self._planned:
             self._plan()
 
@@ -180,17 +180,12 @@ class Spool:
 
     def open_report(self, report: OpenReport) -> None:
         """Sent; its report is awaited."""
-        self._pending.settled.opens += (
-            report.provider,
-            report.remote_id,
-            report.id,
-            int(report.expires),
-            _encode(report),
-        )
+        key = report_key(report.provider, report.remote_id, report.id)
+        self._pending.settled.opens += (key, int(report.expires), _encode(report))
 
     def close_report(self, report: OpenReport) -> None:
         """Its report is not awaited any more."""
-        self._pending.settled.closes += (report.provider, report.remote_id, report.id)
+        self._pending.settled.closes.append(report_key(report.provider, report.remote_id, report.id))
         self._plan()
 
     def event(self, message_id: int, event: bytes) -> None:
