@@ -143,7 +143,7 @@ class Driver:
             self._finish(self._reason or reason)
 
     def _read_until_over(self) -> str:
-        machine, owner, sock, tls = self.machine, self.owner, self.sock, self.tls
+        machine, handle, sock, tls = self.machine, self.owner.handle, self.sock, self.tls
         self.flush()
         while not self._closed:
             data = sock.recv(READ_SIZE)
@@ -154,7 +154,7 @@ class Driver:
                 data = tls.receive(data)
                 self.flush_soon()
             for event in machine.receive(data, now):
-                owner.handle(event, now)
+                handle(event, now)
             self.flush_soon()
             if machine.closing:
                 return "closed by us"

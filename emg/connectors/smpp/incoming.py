@@ -144,7 +144,7 @@ class IncomingSession(Session):
         self.user: UserConfig | None = None
         self.receives = False
         super().__init__(connector.engine, connector.port, name, sock, machine, ip, tls)
-        self.on_event[BindRequested] = self._on_bind
+        self.handlers[BindRequested] = self._on_bind
         self.inbox = Inbox(self)
         self.on_request = self.inbox.handlers
 

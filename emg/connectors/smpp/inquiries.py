@@ -108,7 +108,7 @@ def replace(session: "IncomingSession", pdu: pdus.ReplaceSm, number: int) -> Non
             session.note_refusal(pdu, error)
             session.refuse(pdu, status_of(error.cause))
             return
-        session.engine.spool.update(message, session.engine.lanes.by_name[message.queue].number, place)
+        session.engine.lanes.rewrite(message, place)
         _answer(session, pdu, 0)
 
     _find_waiting(session, number, found)

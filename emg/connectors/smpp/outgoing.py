@@ -224,9 +224,9 @@ class OutgoingSession(Session):
         self._answers = 0
         super().__init__(connector.engine, connector.port, name, sock, machine, where, tls)
         self.account = connector.port.config.username or ""
-        self.on_event[Bound] = self._on_bound
-        self.on_event[BindRefused] = self._on_bind_refused
-        self.on_event[OutbindReceived] = self._on_outbind
+        self.handlers[Bound] = self._on_bound
+        self.handlers[BindRefused] = self._on_bind_refused
+        self.handlers[OutbindReceived] = self._on_outbind
         self.on_request = {DeliverSm: self._deliver, DataSm: self._deliver, pdus.AlertNotification: self._alert}
 
     @property
@@ -324,10 +324,11 @@ class OutgoingSession(Session):
         ids = self._ids(receipt.remote_id)
 
         def found(ticket: OpenReport | None) -> None:
-            if ticket is not None or self.engine.open_reports.closing(self.port.provider, ids):
-                self.guarded(pdu, lambda: self._receipt(pdu, receipt))
-            else:
-                self.guarded(pdu, lambda: self._message_or_receipt(pdu, receipt))
+            known = ticket is not None or self.engine.open_reports.closing(self.port.provider, ids)
+            try:
+                (self._receipt if known else self._message_or_receipt)(pdu, receipt)
+            except EmgError as error:
+                self.reject(pdu, error)
 
         self.engine.open_reports.find(self.port.provider, ids, found)
 
@@ -342,8 +343,10 @@ class OutgoingSession(Session):
     def _ids(self, written: str) -> tuple[str, ...]:
         if not written:
             return ()
-        normal = self.connector.ids.from_receipt(written)
-        return (normal, *(other for other in self.connector.ids.alternatives(written) if other != normal))
+        ids = self.connector.ids
+        normal = ids.from_receipt(written)
+        others = ids.alternatives(normal)
+        return (normal, *(other for other in others if other != normal)) if others else (normal,)
 
     def _receipt(self, pdu: DeliverSm | DataSm, receipt: Receipt) -> None:
         self.engine.spool.admit()

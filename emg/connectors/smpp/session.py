@@ -51,7 +51,7 @@ class Session:
         self.driver = Driver(sock, machine, self, peer=ip, tls=tls)
         self.carrier = Carrier(engine.spool.new_slot(), name, 1, self.transmit)
         self.attached = False
-        self.on_event: dict[type, Callable[[Any, float], None]] = {
+        self.handlers: dict[type, Callable[[Any, float], None]] = {
             Request: self._on_request,
             Answer: self._on_answer,
             Unanswered: self._on_unanswered,
@@ -70,12 +70,12 @@ class Session:
 
     def handle(self, event: Any, now: float) -> None:
         """One event of the machine."""
-        self.on_event[type(event)](event, now)
+        self.handlers[type(event)](event, now)
 
     def closed(self, events: Sequence[Any], reason: str, now: float) -> None:
         """The connection is over: everything that is unanswered goes back to its queue."""
         for event in events:
-            self.on_event[type(event)](event, now)
+            self.handlers[type(event)](event, now)
         self.detach()
         self.log.info("session %s %s ended: %s", self.name, self.describe(), reason)
 
@@ -142,18 +142,16 @@ class Session:
         if handler is None:
             self.refuse(pdu, int(Status.RINVCMDID))
             return
-        self.guarded(pdu, lambda: handler(pdu, now))
-
-    def guarded(self, pdu: Pdu, act: Callable[[], None]) -> None:
-        """Act on a request; a refusal becomes its answer."""
         try:
-            act()
-        except Rejected as error:
-            self.note_refusal(pdu, error)
-            self.refuse(pdu, status_of(error.cause))
-        except EmgError as error:  # the spool is full: "busy" in the protocol's own word
-            self.note_refusal(pdu, Rejected(Cause.SPOOL_FULL, str(error)))
-            self.refuse(pdu, int(Status.RMSGQFUL))
+            handler(pdu, now)
+        except EmgError as error:
+            self.reject(pdu, error)
+
+    def reject(self, pdu: Pdu, error: EmgError) -> None:
+        """A request was refused: note it, and answer with its cause. What is no `Rejected` is a spool without room: "busy"."""
+        rejected = error if isinstance(error, Rejected) else Rejected(Cause.SPOOL_FULL, str(error))
+        self.note_refusal(pdu, rejected)
+        self.refuse(pdu, status_of(rejected.cause))
 
     def note_refusal(self, pdu: Pdu, error: Rejected) -> None:
         """Count and log it, bounded: a client that is refused a thousand times a second does not fill the disk."""

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from emg.config.model import ConnectorConfig
 from emg.errors import Cause, Rejected
-from emg.message import Encoding, Kind, Message, Want
+from emg.message import Encoding, Kind, Message, State, Want
 from emg.rules.address import Addressing
 from emg.text import gsm7, udh
 from emg.text.coding import dcs_for, encoding_of, encodings, transcode
@@ -25,9 +25,12 @@ INTERMEDIATE: Final = 0x20
 LONGEST_SHORT: Final = 254
 LONGEST_PAYLOAD: Final = 65535
 NORMAL_RANK: Final = 3
-WANTS: Final = (Want.NOTHING, Want.FINAL, Want.FAILURE, Want.SUCCESS)
-"""By the two low bits of registered_delivery (SMPP 3.4 §5.2.17; the last one is 5.0's)."""
+_ASKED: Final = (Want.NOTHING, Want.FINAL, Want.FAILURE, Want.SUCCESS)
+WANTS: Final = [_ASKED[bits & 3] | (Want.INTERMEDIATE if bits & 0x10 else Want.NOTHING) for bits in range(0x14)]
+"""By registered_delivery's bits 0, 1 and 4 (SMPP 3.4 §5.2.17; success alone is 5.0's)."""
 
+_INTERMEDIATE: Final = int(Want.INTERMEDIATE)
+_FINAL: Final = int(State.DELIVERED)
 _PAYLOAD: Final = int(Tag.MESSAGE_PAYLOAD)
 _REFERENCE: Final = int(Tag.USER_MESSAGE_REFERENCE)
 Tlvs = tuple[tuple[int, bytes], ...]
@@ -89,10 +92,7 @@ class Inward:
             body = gsm7.unpack(body, None, gsm7.fill_bits(len(header)) if header else 0)
         if encoding is Encoding.UCS2 and len(body) & 1:
             raise Rejected(Cause.BAD_TEXT, "UCS-2 text with an odd number of octets")
-        registered = pdu.registered_delivery
-        want = WANTS[registered & 3]
-        if registered & 0x10:
-            want |= Want.INTERMEDIATE
+        want = WANTS[pdu.registered_delivery & 0x13]
         return Message(
             0, Kind.NORMAL, "", connector, account, source, source_ton, source_npi, dest, dest_ton, dest_npi,
             encoding, dcs, header, body, now, due, expires, NORMAL_RANK, want, False, pdu.service_type,
@@ -150,7 +150,7 @@ def _cut(body: bytes) -> tuple[bytes, bytes]:
 class Outward:
     """Writes PDUs for one connector; built from its settings, swapped on reload."""
 
-    __slots__ = ("_addressing", "_config", "_default", "_forced", "_plain")
+    __slots__ = ("_addressing", "_config", "_default", "_encodings", "_forced", "_plain", "_straight")
 
     def __init__(self, config: ConnectorConfig, addressing: Addressing) -> None:
         self._config = config
@@ -164,13 +164,25 @@ class Outward:
                 config.force_priority, config.default_priority, config.force_dlr, config.default_dlr,
             )
         )  # fmt: skip
+        self._encodings = encodings(config.default_charcode)
+        self._straight = self._plain and not self._forced and addressing.is_identity
+        """Nothing is set that changes a message: most are written in one step."""
 
     def submit(self, message: Message) -> SubmitSm:
         """A message as submit_sm. Raises Rejected, TextError, LocalProtocolError when it cannot be one."""
+        want = int(message.want)
+        registered = (0x11 if want & _INTERMEDIATE else 1) if want else 0
+        if self._straight and message.dcs >= 0 and self._encodings[message.dcs] is message.encoding and not message.udh:
+            body = message.body
+            if len(body) <= LONGEST_SHORT and not message.own_validity:
+                return SubmitSm(
+                    0, 0, message.service_type, message.source_ton, message.source_npi, message.source,
+                    message.dest_ton, message.dest_npi, message.dest, message.mode, message.protocol_id, message.priority,
+                    "", "", registered, message.replace, message.dcs, 0, body, message.tlvs,
+                )  # fmt: skip
         pdu = SubmitSm()
         self._fill(pdu, message)
-        if message.want:
-            pdu.registered_delivery = 0x11 if message.want & Want.INTERMEDIATE else 1
+        pdu.registered_delivery = registered
         if message.own_validity:
             pdu.validity_period = times.format_absolute(message.expires)
         if self._forced:
@@ -179,15 +191,16 @@ class Outward:
 
     def deliver(self, message: Message, visible_id: str) -> DeliverSm:
         """A message or a report as deliver_sm. `visible_id`: what the customer calls the message of the report."""
-        pdu = DeliverSm()
         if message.report is None:
+            pdu = DeliverSm()
             self._fill(pdu, message)
             if message.want:
                 pdu.registered_delivery = 1
             return pdu
+        pdu = DeliverSm()
         self._address(pdu, message)
         pdu.short_message, pdu.tlvs = write_receipt(message.report, visible_id)
-        pdu.esm_class = RECEIPT if message.report.state.final else INTERMEDIATE
+        pdu.esm_class = RECEIPT if message.report.state >= _FINAL else INTERMEDIATE
         return pdu
 
     def report(self, message: Message, visible_id: str) -> SubmitSm:
