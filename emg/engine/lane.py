@@ -113,10 +113,18 @@ class Lane:
         """A message waits on disk from now on, perhaps before others of its rank that were loaded already."""
         self.spilled[rank] = self.spilled.get(rank, 0) + 1
         self.spilled_since[rank] = self.spilled_since.get(rank, 0) + 1
-        before = message_id - 1
-        self.cursors[rank] = min(self.cursors.get(rank, 0), before)
+        self.cursors[rank] = min(self.cursors.get(rank, 0), message_id - 1)
+        self._rewind(rank, message_id)
+
+    def reread(self, rank: int, message_id: int) -> None:
+        """A message that waits on disk was changed there: the page that is being read now does not bring it."""
         if self.refilling:
-            self.rewound[rank] = min(self.rewound.get(rank, before), before)
+            self.spilled_since[rank] = self.spilled_since.get(rank, 0) + 1
+        self._rewind(rank, message_id)
+
+    def _rewind(self, rank: int, message_id: int) -> None:
+        if self.refilling:
+            self.rewound[rank] = min(self.rewound.get(rank, message_id - 1), message_id - 1)
 
     def push(self, message: Message) -> None:
         """Put a message into memory, in its place."""

@@ -51,7 +51,7 @@ class Lanes:
         self._changed: dict[int, int] = {}
         """Ids whose row changed its meaning while pages were being read, and the number of the last of these pages."""
         self._page = 0
-        self.on_new: Callable[[Lane], None] = lambda lane: None
+        self.on_new: Callable[[Lane], None] = lambda _lane: None
         """Told of every lane that is made."""
         self._by_number: dict[int, Lane] = {}
         self._loop = gevent.get_hub().loop
@@ -172,6 +172,7 @@ class Lanes:
         """A message that was in flight waits again, until `due` (epoch) if given, at its old place in the order."""
         message.due = due
         if due and len(lane.delayed) >= DELAYED_LIMIT:
+            self.changed(message.id)
             lane.deferred += 1
             self.spool.update(message, lane.number, DEFERRED)
             return
@@ -230,6 +231,15 @@ class Lanes:
         else:
             lane.spilled[message.rank] = max(0, lane.spilled.get(message.rank, 0) - 1)
         self._end(lane, message, cause)
+
+    def rewrite(self, message: Message, place: int) -> None:
+        """A message that waits was changed (replace_sm); its place stays."""
+        lane = self.by_name[message.queue]
+        self.spool.update(message, lane.number, place)
+        if place != RESIDENT:
+            self.changed(message.id)
+        if place == SPILLED:
+            lane.reread(message.rank, message.id)
 
     def take(self, message: Message) -> Lane | None:
         """Take a waiting message out, to be settled by the caller; None when it does not wait in memory."""

@@ -78,12 +78,16 @@ class OpenReports:
         over = [ticket for ticket in map(_decode, rows) if ticket.expires <= now]
         return [ticket for ticket in over if self._closing.get((ticket.provider, ticket.remote_id)) != ticket.id]
 
+    def still_open(self, body: bytes) -> OpenReport | None:
+        """The open report in a row of the spool's table; None when one for it is being committed right now."""
+        return next(iter(self.tickets([body], float("inf"))), None)
+
     def closing(self, provider: str, ids: tuple[str, ...]) -> bool:
         """A report for one of these ids is being committed right now: another one is a duplicate."""
         return any((provider, remote_id) in self._closing for remote_id in ids)
 
-    def close(self, ticket: OpenReport) -> None:
-        """Its report came; `closed` or `reopen` follows after the commit."""
+    def claim(self, ticket: OpenReport) -> None:
+        """Its report came: another one is a duplicate from now on. `closed` or `reopen` follows after the commit."""
         key = (ticket.provider, ticket.remote_id)
         self._closing[key] = ticket.id
         if self._recent.get(key) is ticket:
@@ -91,7 +95,6 @@ class OpenReports:
         else:
             self._on_disk = max(0, self._on_disk - 1)
         self.count -= 1
-        self._spool.take_close(ticket)
         if ticket.maybe_sent:
             self._no_doubt(ticket.provider, ticket.dest, ticket.id)
 

@@ -97,6 +97,7 @@ def wake_deferred(lanes: "Lanes", now: float) -> None:
 def _wake(lanes: "Lanes", lane: Lane, message: Message, page: int) -> None:
     if lanes.stale(message.id, page):
         return
+    lanes.changed(message.id)
     message.queue = lane.name
     lane.deferred = max(0, lane.deferred - 1)
     message.due = 0.0

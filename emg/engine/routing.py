@@ -52,16 +52,16 @@ class Router:
         key = (message.account, message.source, message.dest, reference, total)
         known = self.memory.recall(key, now)
         if known is not None and known in self.ports and not self.ports[known].lane.full:
-            return self._target(known, "first part")
+            return self.target(known, "first part")
         lane, port, why = self._route(message, origin, user)
         self.memory.remember(key, port.name, now)
         return lane, port, why
 
     def _route(self, message: Message, origin: Port, user: UserConfig | None) -> tuple[Lane, Port, str]:
         if user is not None and user.route:
-            return self._target(user.route, "account")
+            return self.target(user.route, "account")
         if origin.config.route:
-            return self._target(origin.config.route, "connector")
+            return self.target(origin.config.route, "connector")
         if self.table is None:
             raise Rejected(
                 Cause.NO_ROUTE, f"no route for {message.dest}: the connector has no ROUTE and there is no table"
@@ -69,10 +69,10 @@ class Router:
         choice = self.table.lookup(message.dest, message.account, origin.name)
         name = choice.pick(self.usable)
         if name is None:
-            name = self._fallback([connector for row in choice.rows for connector in row.connectors], message.dest)
-        return self._target(name, "table")
+            name = self.fallback([connector for row in choice.rows for connector in row.connectors], message.dest)
+        return self.target(name, "table")
 
-    def _fallback(self, names: list[str], dest: str) -> str:
+    def fallback(self, names: list[str], dest: str) -> str:
         """None is usable: wait for the first that is only down or held."""
         ports = [self.ports[name] for name in names if name in self.ports]
         if not ports:
@@ -82,7 +82,8 @@ class Router:
                 return port.name
         raise Rejected(Cause.QUEUE_FULL, f"all queues for {dest} are full: {', '.join(port.name for port in ports)}")
 
-    def _target(self, name: str, why: str) -> tuple[Lane, Port, str]:
+    def target(self, name: str, why: str) -> tuple[Lane, Port, str]:
+        """The lane and port of a connector that was chosen; REDIRECT applies. Raises Rejected."""
         base, _, account = name.partition("/")
         port = self.ports.get(base)
         if port is None:

@@ -42,6 +42,17 @@ def events_of(db: sqlite3.Connection, message_id: int) -> list[events.Any]:
     return [event for count, body in rows for event in events.decode_row(body, count) if event.id == message_id]
 
 
+def events_around(db: sqlite3.Connection, ids: set[int]) -> list[events.Any]:
+    """All events of several messages that lie near each other, oldest first: a long one's parts, the reports about one."""
+    if not ids:
+        return []
+    rows = db.execute(
+        "SELECT count, body FROM outbox WHERE highest >= ? AND lowest <= ? ORDER BY seq LIMIT ?",
+        (min(ids), max(ids), MOST_BATCHES),
+    )
+    return [event for count, body in rows for event in events.decode_row(body, count) if event.id in ids]
+
+
 def standing(story: list[events.Any]) -> Standing | None:
     """The state after these events; None when the message's acceptance is not among them."""
     found: Standing | None = None

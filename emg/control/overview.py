@@ -1,0 +1,116 @@
+"""What stands in one glance: health, status, reload, stop, and the list of what can be asked."""
+
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from emg.control.routes import Request, Route, Status
+from emg.errors import ControlError, EmgError
+
+if TYPE_CHECKING:
+    from emg.control.server import Api
+
+LAG_LIMIT = 5.0
+"""Seconds by which the event loop may be late."""
+COMMIT_LIMIT = 30.0
+"""Seconds that one commit may take."""
+
+
+def health(api: "Api", _request: Request) -> Any:
+    """Does the gateway work? 200 when it does, 503 with the reasons when not."""
+    gateway, spool = api.gateway, api.engine.spool
+    full = time.monotonic() - spool.full_since if spool.full_since else 0.0
+    faults = []
+    if full:
+        faults.append(f"the spool cannot be written for {full:.0f} s: new messages are refused")
+    if spool.commit_seconds > COMMIT_LIMIT:
+        faults.append(f"a commit has been running for {spool.commit_seconds:.0f} s: the disk hangs")
+    if gateway.lag > LAG_LIMIT:
+        faults.append(f"the event loop was {gateway.lag:.1f} s late")
+    if not api.engine.receiver.open:
+        faults.append("the gateway is stopping")
+    told = {
+        "ok": not faults,
+        "faults": faults,
+        "loop_lag_seconds": round(gateway.lag, 4),
+        "commit_seconds": round(spool.commit_seconds, 4),
+        "spool_full_seconds": round(full, 1),
+        "commits": spool.commits,
+    }
+    return Status(503, told) if faults else told
+
+
+def status(api: "Api", _request: Request) -> dict[str, Any]:
+    """The whole gateway in numbers."""
+    gateway, engine = api.gateway, api.engine
+    states: dict[str, int] = {}
+    for connector in gateway.connectors.values():
+        state = connector.status()["state"]
+        states[state] = states.get(state, 0) + 1
+    return {
+        "server": gateway.config.servername,
+        "node": gateway.config.nodeid,
+        "process": os.getpid(),
+        "configuration": gateway.config.file,
+        "started": gateway.started_at,
+        "uptime_seconds": round(time.time() - gateway.started_at, 1) if gateway.started_at else 0.0,
+        "stopping": not engine.receiver.open,
+        "connectors": states,
+        "sessions": sum(len(connector.sessions()) for connector in gateway.connectors.values()),
+        "queued": engine.lanes.total,
+        "in_flight": sum(lane.in_flight for lane in engine.lanes.by_name.values()),
+        "open_reports": engine.open_reports.count,
+        "orphans": len(engine.orphans),
+        "outbox_octets": engine.spool.outbox_octets,
+        "spool_commits": engine.spool.commits,
+        "spool_refusals": engine.spool.refusals,
+        "log_lines_lost": engine.logs.lost,
+        "loop_lag_seconds": round(gateway.lag, 4),
+        "totals": totals(api),
+    }
+
+
+def totals(api: "Api") -> dict[str, int]:
+    """The counters of all connectors together."""
+    together: dict[str, int] = {}
+    for port in api.engine.ports.values():
+        for name, count in port.counters.as_dict().items():
+            together[name] = together.get(name, 0) + count
+    return together
+
+
+def reload(api: "Api", _request: Request) -> dict[str, Any]:
+    """Read the configuration again; nothing changes when it has a fault."""
+    try:
+        told = api.gateway.reload()
+    except EmgError as error:
+        raise ControlError(f"the configuration stays as it was: {error}", 409) from error
+    for port in api.engine.ports.values():
+        api.switches.adopt(port)
+    return told
+
+
+def stop(api: "Api", _request: Request) -> Status:
+    """Drain and stop. The answer comes before the end."""
+    api.gateway.request_stop()
+    return Status(202, {"stopping": True, "within_seconds": api.gateway.config.draintime})
+
+
+def listing(api: "Api", _request: Request) -> dict[str, Any]:
+    """What can be asked for."""
+    return {
+        "routes": [
+            {"method": route.method, "path": route.shown or route.pattern, "help": route.help}
+            for route in api.table.routes
+        ]
+    }
+
+
+PUBLIC = (Route("GET", "/health", health, "does the gateway work: 200, or 503 with the reasons"),)
+
+ROUTES = (
+    Route("GET", "/", listing, "this list"),
+    Route("GET", "/status", status, "the whole gateway in numbers"),
+    Route("POST", "/reload", reload, "read the configuration again", limited=False),
+    Route("POST", "/stop", stop, "drain and stop the gateway"),
+)
