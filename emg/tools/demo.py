@@ -198,7 +198,7 @@ def fail(reason: str, log: Path) -> NoReturn:
 def send_messages(folder: Path) -> None:
     """Send each message with `emg send`, as anybody would, and show what it prints. Raises DemoFailed when one does not come back."""
     for number, text, *rest in MESSAGES:
-        arguments = ["send", "-c", os.path.relpath(folder / "server.cfg"), "--dlr", *rest, number, text.strip()]
+        arguments = ["send", "-c", shown(folder / "server.cfg"), "--dlr", *rest, number, text.strip()]
         print(f"\n$ emg {shlex.join(arguments)}", flush=True)
         command = [sys.executable, str(ROOT / "app.py"), *arguments]
         try:
@@ -209,9 +209,14 @@ def send_messages(folder: Path) -> None:
             raise DemoFailed("that message did not come back as delivered")
 
 
+def shown(path: Path) -> str:
+    """Return the path as somebody in the current folder would type it."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
 def farewell(config: ServerConfig, folder: Path) -> str:
     """What to do now."""
-    control = os.path.relpath(config.control)
+    control = shown(Path(config.control))
     return f"""
 The gateway is up, and so is the operator behind it. Log in with any SMPP client:
 
@@ -221,12 +226,12 @@ The gateway is up, and so is the operator behind it. Log in with any SMPP client
 
 Or send with, and look inside with:
 
-    emg send -c {os.path.relpath(config.file)} --dlr 46701234567 'My own message'
+    emg send -c {shown(Path(config.file))} --dlr 46701234567 'My own message'
     emg ctl -s {control} status
-    supervisorctl -c {os.path.relpath(folder / "supervisord.conf")} status
-    tail -f {os.path.relpath(folder / "log")}/*
+    supervisorctl -c {shown(folder / "supervisord.conf")} status
+    tail -f {shown(folder / "log")}/*
 
-Ctrl-C stops everything. Messages and logs stay in {os.path.relpath(folder)}."""
+Ctrl-C stops everything. Messages and logs stay in {shown(folder)}."""
 
 
 def stay(text: str, supervisord: "subprocess.Popen[bytes]") -> None:

@@ -14,8 +14,6 @@ import pytest
 import app
 from emg.tools import demo
 
-pytestmark = pytest.mark.skipif("gateway" not in app.present(), reason="the demo needs the gateway")
-
 COMMAND = [sys.executable, str(Path(app.__file__)), "demo", "--dir"]
 END_OF_WELCOME = "Ctrl-C stops everything"
 
