@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from emg.control.routes import NUMBER, Request, Route
+from emg.control.states import STATES
 from emg.engine import inspection, interventions
 from emg.errors import ControlError
 from emg.message import State
@@ -12,14 +13,6 @@ if TYPE_CHECKING:
 
 ORPHANS = 100
 ORPHANS_MOST = 10_000
-
-STATES = {
-    state.name.lower(): state
-    for state in (
-        State.DELIVERED, State.FAILED, State.EXPIRED, State.UNKNOWN, State.DELETED, State.REJECTED, State.SENT,
-    )
-}  # fmt: skip
-"""What a report can say; `sent` is the one that is not final."""
 
 
 def trace(_api: "Api", request: Request) -> dict[str, Any]:

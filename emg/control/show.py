@@ -1,0 +1,133 @@
+"""The control API's answers as tables for a terminal. Which columns a table has is a table here."""
+
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+Columns = Sequence[tuple[str, str]]
+"""(headline, field; a dotted field looks inside)."""
+
+CONNECTORS: Columns = (
+    ("Connector", "name"), ("Type", "type"), ("State", "state"), ("Held", "held"), ("Sessions", "sessions"),
+    ("Queued", "queued"), ("Accepted", "counters.accepted"), ("Sent", "counters.sent"), ("Failed", "counters.failed"),
+    ("Reports in", "counters.reports_in"), ("Reports out", "counters.reports_out"), ("Refused", "counters.refused"),
+    ("Addresses", "addresses"), ("Last fault", "last_fault"),
+)  # fmt: skip
+SESSIONS: Columns = (
+    ("Session", "session"), ("Account", "account"), ("From", "ip"), ("State", "state"), ("Version", "version"),
+    ("TLS", "tls"), ("Since", "since"), ("Window", "window"), ("In flight", "in_flight"), ("Owed", "owed"),
+)  # fmt: skip
+QUEUES: Columns = (
+    ("Queue", "queue"), ("Messages", "size"), ("In memory", "in_memory"), ("On disk", "on_disk"),
+    ("Deferred", "deferred"), ("In flight", "in_flight"), ("Oldest", "oldest_seconds"), ("Waits for", "waits_for"),
+)  # fmt: skip
+HEAD: Columns = (
+    ("Message", "id"), ("Kind", "kind"), ("Account", "account"), ("From", "source"), ("To", "dest"),
+    ("Accepted", "accepted"), ("Tries", "tries"), ("Maybe sent", "maybe_sent"),
+)  # fmt: skip
+ORPHANS: Columns = (
+    ("Number", "number"), ("Provider", "provider"), ("Remote id", "remote_id"), ("State", "state"),
+    ("Received", "received"),
+)  # fmt: skip
+RIVALS: Columns = (
+    ("Line", "row.line"), ("Prefix", "row.prefix"), ("Account", "row.account"), ("Received on", "row.connector_in"),
+    ("Connectors", "row.connectors"), ("Why not", "reason"),
+)  # fmt: skip
+
+_TIMES = frozenset({"accepted", "since", "received", "started", "expires", "due", "at", "again"})
+_AGES = frozenset({"oldest_seconds", "uptime_seconds", "seconds"})
+_WIDTH = 200
+
+
+def console() -> Console:
+    """Standard output; wide where it is no terminal, so that nothing is cut for a file or a pipe."""
+    return Console(width=None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", _WIDTH)), highlight=False)
+
+
+def age(seconds: float) -> str:
+    """`4 s`, `3 min`, `2.5 h`, `3.1 d`."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 172800:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 86400:.1f} d"
+
+
+def value(field: str, given: Any) -> str:
+    """A value as people read it."""
+    name = field.rpartition(".")[2]
+    if given is None or given == "":
+        return ""
+    if isinstance(given, bool):
+        return "yes" if given else ""
+    if name in _TIMES and isinstance(given, int | float):
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(given)) if given else ""
+    if name in _AGES and isinstance(given, int | float):
+        return age(given)
+    if isinstance(given, list | tuple):
+        return ", ".join(str(item) for item in given)
+    if isinstance(given, int) and name not in ("id", "number", "line", "process", "node"):
+        return f"{given:,}"
+    return str(given)
+
+
+def _find(row: Any, field: str) -> Any:
+    for name in field.split("."):
+        if not isinstance(row, Mapping):
+            return None
+        row = row.get(name)
+    return row
+
+
+def table(rows: Sequence[Mapping[str, Any]], columns: Columns, title: str = "") -> None:
+    """Print rows; columns that are empty in all of them are left out."""
+    shown = [(head, [value(field, _find(row, field)) for row in rows], field) for head, field in columns]
+    shown = [column for column in shown if any(column[1]) or column is shown[0]]
+    made = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for head, _values, field in shown:
+        number = any(
+            isinstance(_find(row, field), int | float) and not isinstance(_find(row, field), bool) for row in rows
+        )
+        made.add_column(head, justify="right" if number and field.rpartition(".")[2] not in _TIMES else "left")
+    for index in range(len(rows)):
+        made.add_row(*(Text(values[index]) for _head, values, _field in shown))
+    console().print(made)
+
+
+def pairs(told: Mapping[str, Any], title: str = "") -> None:
+    """Print names and values, one a line; what holds tables of its own is left out."""
+    made = Table(title=title or None, title_justify="left", box=None, pad_edge=False, show_header=False)
+    made.add_column(style="bold")
+    made.add_column()
+    for name, given in told.items():
+        if isinstance(given, Mapping):
+            for inner, number in given.items():
+                made.add_row(f"{name}: {inner}".replace("_", " "), Text(value(inner, number)))
+        elif not (isinstance(given, list) and given and isinstance(given[0], Mapping)):
+            made.add_row(name.replace("_", " "), Text(value(name, given)))
+    console().print(made)
+
+
+def story(events: Sequence[Mapping[str, Any]], title: str) -> None:
+    """Print what happened to a message, a line an event."""
+    made = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for head in ("Time", "Message", "Event", "Details"):
+        made.add_column(head)
+    for event in events:
+        details = ", ".join(
+            f"{name.replace('_', ' ')} {value(name, given)}"
+            for name, given in event.items()
+            if name not in ("event", "id", "at") and value(name, given)
+        )
+        moment = event.get("at", 0.0)
+        stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment)) + f".{int(moment % 1 * 1000):03d}"
+        made.add_row(stamp, str(event.get("id")), str(event.get("event")), Text(details))
+    console().print(made)
