@@ -34,7 +34,7 @@ from emg.rules.retry import RetryScheme
 from emg.rules.routes import RouteTable
 from emg.spool.opening import open_spool
 
-SWITCH_SECONDS = 0.0005
+SWITCH_SECONDS = 0.001
 """How long the event loop may keep the interpreter from the spool's writer; Python's 5 ms would be in every acknowledgement."""
 TICK_SECONDS = 1.0
 

@@ -36,11 +36,11 @@ class Deliverer:
         """The far side has taken it, and calls it `remote_id` (in the provider's normal form; empty when it gave none)."""
         lanes = self._lanes
         lane = lanes.settle(carrier, message)
-        lanes.finished(message, lane)
         lane.sent += 1
         if port.throttle.active:
             self._recover_pace(port, carrier, lane)
         if message.kind is Kind.REPORT:
+            lanes.finished(message, lane)
             port.counters.reports_out += 1
             event = events.Sent(
                 message.id,
@@ -55,7 +55,7 @@ class Deliverer:
             self._spool.event(message.id, events.encode(event))
             return
         port.counters.sent += 1
-        self._reporter.sent(message, port, carrier.name, remote_id)
+        self._reporter.sent(message, lane, port, carrier.name, remote_id)
 
     def _recover_pace(self, port: Port, carrier: Carrier, lane: Lane) -> None:
         """After a pause the window grows by one with each message that is taken."""
@@ -73,9 +73,8 @@ class Deliverer:
         if decision.verdict is Verdict.FAIL:
             port.counters.failed += 1
             lane.failures += 1
-            self._lanes.finished(message, lane)
             state = State.EXPIRED if decision.cause is Cause.EXPIRED else State.FAILED
-            self._reporter.failed(message, port.provider, state, decision.cause, native_error(status))
+            self._reporter.failed(message, lane, port.provider, state, decision.cause, native_error(status))
             return
         if decision.verdict is Verdict.PAUSE:
             message.tries -= 1  # not the message's fault
@@ -102,9 +101,8 @@ class Deliverer:
         message.maybe_sent = True
         port.counters.maybe_sent += 1
         if message.kind is Kind.NORMAL and port.config.maybesent is MaybeSent.FAIL:
-            self._lanes.finished(message, lane)
             port.counters.failed += 1
-            self._reporter.failed(message, port.provider, State.FAILED, Cause.MAYBE_SENT)
+            self._reporter.failed(message, lane, port.provider, State.FAILED, Cause.MAYBE_SENT)
             return
         self._note(message, port, carrier, Cause.UNANSWERED, 0, 0.0)
         self._lanes.put_back(message, lane)
@@ -120,9 +118,8 @@ class Deliverer:
         """It cannot be written in this connector's protocol, whatever the far side thinks of it."""
         log.info("message %d cannot leave by %s: %s", message.id, port.name, reason)
         lane = self._lanes.settle(carrier, message)
-        self._lanes.finished(message, lane)
         port.counters.failed += 1
-        self._reporter.failed(message, port.provider, State.FAILED, cause)
+        self._reporter.failed(message, lane, port.provider, State.FAILED, cause)
 
     def _note(self, message: Message, port: Port, carrier: Carrier, cause: Cause, status: int, again: float) -> None:
         event = events.Tried(message.id, time.time(), port.name, carrier.name, cause, status, again, message.maybe_sent)
@@ -150,8 +147,7 @@ class Deliverer:
             if port is not None:
                 port.counters.maybe_sent += 1
             if port is not None and message.kind is Kind.NORMAL and port.config.maybesent is MaybeSent.FAIL:
-                self._lanes.finished(message, lane)
-                self._reporter.failed(message, port.provider, State.FAILED, Cause.MAYBE_SENT)
+                self._reporter.failed(message, lane, port.provider, State.FAILED, Cause.MAYBE_SENT)
                 continue
             event = events.Tried(message.id, time.time(), message.queue, "", Cause.MAYBE_SENT, 0, 0.0, True)
             self._spool.event(message.id, events.encode(event))

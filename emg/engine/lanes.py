@@ -29,15 +29,24 @@ ACCOUNT_HEAD = 200
 
 log = logging.getLogger("emg.engine")
 
-Ended = Callable[[Message, Cause], None]
+Ended = Callable[[Message, Lane, Cause], None]
+
+
+def _unheard(_message: Message, _lane: Lane, _cause: Cause) -> None:
+    """Until the reporter listens there is nothing that could end."""
+    raise AssertionError("a message ended before anybody was there to report it")
 
 
 class Lanes:
-    """See the module's text. `ended(message, cause)` is told of each message that expired or was deleted by an operator."""
+    """See the module's text. `ended(message, lane, cause)` is told of each message that expired or
+    was deleted by an operator, and has it leave its lane by `finished`.
+    """
 
     def __init__(self, spool: Spool, *, head_limit: int = 2000) -> None:
         self.by_name: dict[str, Lane] = {}
-        self.ended: Ended = lambda message, cause: None
+        self.ended: Ended = _unheard
+        self.ending: set[int] = set()
+        """Ids whose end is being written: a page that still shows them must not end them again."""
         self.total = 0
         """Messages in all lanes."""
         self.spool = spool
@@ -146,7 +155,7 @@ class Lanes:
 
     def _assign(self, lane: Lane, carrier: Carrier, message: Message) -> bool:
         if 0 < message.expires <= time.time():
-            self._end(lane, message, Cause.EXPIRED)
+            self.end(message, lane, Cause.EXPIRED)
             return False
         carrier.assign(message)
         self.spool.mark(carrier)
@@ -166,6 +175,8 @@ class Lanes:
         lane.size -= 1
         self.total -= 1
         self.changed(message.id)
+        if self.ending:
+            self.ending.discard(message.id)
         self.spool.drop(message.id)
 
     def put_back(self, message: Message, lane: Lane, *, due: float = 0.0, changed: bool = True) -> None:
@@ -214,14 +225,16 @@ class Lanes:
             if lane.waiting:
                 for message in lane.expired(now):
                     lane.remove(message.id)
-                    self._end(lane, message, Cause.EXPIRED)
+                    self.end(message, lane, Cause.EXPIRED)
             lane.compact()
         paging.wake_deferred(self, now)
         paging.end_expired(self, now)
 
-    def _end(self, lane: Lane, message: Message, cause: Cause) -> None:
-        self.finished(message, lane)
-        self.ended(message, cause)
+    def end(self, message: Message, lane: Lane, cause: Cause) -> None:
+        """A message that was taken out of the order is over: its final state, and the report if one is wanted."""
+        if message.id not in self.ending:
+            self.ending.add(message.id)
+            self.ended(message, lane, cause)
 
     def end_on_disk(self, message: Message, place: int, cause: Cause) -> None:
         """A message that was only on disk is over."""
@@ -230,7 +243,7 @@ class Lanes:
             lane.deferred -= 1
         else:
             lane.spilled[message.rank] = max(0, lane.spilled.get(message.rank, 0) - 1)
-        self._end(lane, message, cause)
+        self.end(message, lane, cause)
 
     def rewrite(self, message: Message, place: int) -> None:
         """A message that waits was changed (replace_sm); its place stays."""
@@ -251,7 +264,7 @@ class Lanes:
         for lane in self.by_name.values():
             message = lane.remove(message_id)
             if message is not None:
-                self._end(lane, message, cause)
+                self.end(message, lane, cause)
                 return message
         return None
 

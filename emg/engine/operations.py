@@ -192,10 +192,8 @@ class Clear(Act):
 
     def waiting(self, lane: Lane, message: Message) -> None:
         """See `Act`."""
-        lanes = self._lanes
-        if lanes.take(message) is not None:
-            lanes.finished(message, lane)
-            lanes.ended(message, Cause.DELETED)
+        if self._lanes.take(message) is not None:
+            self._lanes.end(message, lane, Cause.DELETED)
 
     def on_disk(self, lane: Lane, message: Message, place: int) -> None:
         """See `Act`."""

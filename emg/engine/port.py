@@ -48,9 +48,13 @@ class Port:
     """One connector's rules and state for the engine."""
 
     __slots__ = (
+        "asks_none",
+        "asks_reports",
         "bucket",
         "config",
         "counters",
+        "gets_reports",
+        "injected",
         "lane",
         "name",
         "provider",
@@ -80,6 +84,10 @@ class Port:
         self.config = config
         self.retry = retry
         self.provider = config.provider or config.name
+        self.asks_none = config.force_dlr is not None and not config.force_dlr
+        self.asks_reports = bool(config.force_dlr or config.default_dlr)
+        self.gets_reports = config.dlr_support
+        self.injected = not config.dlr_support and config.nodlr
         self.lane.size_limit = config.maxqueuesize or UNLIMITED
         pacer = TokenBucket(config.throughput) if config.throughput else None
         if self.incoming:

@@ -17,6 +17,7 @@ import msgspec
 
 from emg.config.model import UserConfig
 from emg.engine import events
+from emg.engine.lane import Lane
 from emg.engine.lanes import Lanes
 from emg.engine.open_reports import OpenReports
 from emg.engine.orphans import Orphans
@@ -29,6 +30,7 @@ from emg.spool.spool import Spool
 
 Done = Callable[[Any, SpoolError | None], None]
 
+_FINAL = int(State.DELIVERED)
 REPORT_RANK = 5
 """Delivery reports stand behind incoming messages of normal priority in an account's queue; among themselves they keep their order."""
 
@@ -76,6 +78,14 @@ class Reporter:
 
         self._open.find(port.provider, ids, found)
 
+    def inject(self, ticket: OpenReport, report: Report, done: Done, argument: Any) -> None:
+        """An operator reports on a message in its provider's place."""
+        intake = Intake(done, argument)
+        if report.state.final:
+            self._close(ticket, report, intake)
+        else:
+            self._pass_intermediate(ticket, report, intake)
+
     def _found(
         self, port: Port, report: Report, ids: tuple[str, ...], dest: str, ticket: OpenReport | None, intake: Intake
     ) -> None:
@@ -83,24 +93,25 @@ class Reporter:
             port.counters.duplicates += 1
             intake.done(intake.argument, None)
             return
-        if ticket is None:
-            ticket = self._by_destination(port, dest)
-        if ticket is None:
+        if ticket is not None:
+            if report.state >= _FINAL:
+                self._close(ticket, report, intake)
+            else:
+                self._pass_intermediate(ticket, report, intake)
+        elif not self._by_destination(port, report, dest, intake):
             self._keep_orphan(port, report, ids, intake)
-        elif report.state.final:
-            self._close(ticket, report, intake)
-        else:
-            self._pass_intermediate(ticket, report, intake)
 
     def _close(self, ticket: OpenReport, report: Report, intake: Intake) -> None:
         intake.ticket = ticket
-        self._open.close(ticket)
+        self._open.claim(ticket)
         if ticket.part is None:
+            self._spool.take_close(ticket)
             intake.made = self._conclude(ticket, report.state, report.error, report, accept=True)
             self._spool.when_kept(self._kept, intake)
             return
 
         def found(group: Group | None) -> None:
+            self._spool.take_close(ticket)
             if group is not None:
                 intake.group, intake.before = group, self._note_part(group, ticket, report.state, report.error)
             intake.made = self._conclude_part(ticket, group, report.state, report.error, report, accept=True)
@@ -126,18 +137,22 @@ class Reporter:
         self._spool.take_event(0, events.encode(event))
         self._spool.when_kept(self._kept, intake)
 
-    def _by_destination(self, port: Port, dest: str) -> OpenReport | None:
-        """A message to this number that may have been sent before the connection broke, if there is exactly one (S17)."""
+    def _by_destination(self, port: Port, report: Report, dest: str, intake: Intake) -> bool:
+        """It is about the one message to this number that may have been sent before the connection broke, if there is one (S17).
+
+        If that still waits for its second attempt, there need not be one.
+        """
         doubtful = self._open.doubtful(port.provider, dest)
         if isinstance(doubtful, OpenReport):
-            return doubtful
-        if doubtful is None:
-            return None
-        lane = self._lanes.take(doubtful)
-        if lane is None:
-            return None  # its second copy is in flight; that one has a report of its own
-        self._lanes.finished(doubtful, lane)
-        return ticket_for(doubtful, port.provider, "", time.time(), doubtful.expires)
+            self._close(doubtful, report, intake)
+            return True
+        lane = self._lanes.take(doubtful) if doubtful is not None and report.state.final else None
+        if doubtful is None or lane is None:
+            return False  # or its second copy is in flight; that one has a report of its own
+        self._open.settle_doubt(port.provider, doubtful)
+        self._end(doubtful, lane, port.provider, report.state, report.error, report)
+        self._spool.when_kept(self._kept, intake)
+        return True
 
     def _kept(self, intake: Intake, error: SpoolError | None) -> None:
         ticket = intake.ticket
@@ -157,65 +172,84 @@ class Reporter:
                 self._open.reopen(ticket)
         intake.done(intake.argument, error)
 
-    # -- messages that were sent
+    # -- messages that leave their queue
 
-    def sent(self, message: Message, port: Port, session: str, remote_id: str) -> None:
+    def sent(self, message: Message, lane: Lane, port: Port, session: str, remote_id: str) -> None:
         """The far side has taken a message of ours and calls it `remote_id`."""
         now = time.time()
-        ticket = ticket_for(message, port.provider, remote_id, now, now + self.lifetime)
-        event = events.Sent(message.id, now, port.name, session, remote_id, message.tries + 1, message.maybe_sent)
-        self._spool.event(message.id, events.encode(event))
+        spool, number = self._spool, message.id
+        self._lanes.finished(message, lane)
+        event = events.Sent(number, now, port.name, session, remote_id, message.tries + 1, message.maybe_sent)
+        spool.event(number, events.encode(event))
         if message.maybe_sent:
             self._open.settle_doubt(port.provider, message)
-        if not (
-            port.config.force_dlr if port.config.force_dlr is not None else message.want or port.config.default_dlr
-        ):
-            self.conclude(ticket, State.UNKNOWN, "")
-        elif not port.config.dlr_support:
-            if not port.config.nodlr:
-                self.conclude(ticket, State.DELIVERED, "")
-            else:
-                self._open.add(ticket)  # its report will be injected
-        elif not remote_id:
-            self.conclude(ticket, State.UNKNOWN, "")
-        else:
-            early = self._orphans.early(port.provider, remote_id, now)
-            if early is not None and early.state.final:
-                self.conclude(ticket, early.state, early.error, early)
-            else:
+        ticket = ticket_for(message, port.provider, remote_id, now, now + self.lifetime)
+        asked = not port.asks_none and (message.want or port.asks_reports)
+        if asked and port.gets_reports and remote_id:
+            early = self._orphans.early(port.provider, remote_id, now) if self._orphans else None
+            if early is None or early.state < _FINAL:
                 self._open.add(ticket)
+            else:
+                self._end_sent(ticket, early.state, early.error, early)
+        elif asked and port.injected:
+            self._open.add(ticket)
+        else:
+            made_here = asked and not port.gets_reports
+            self._end_sent(ticket, State.DELIVERED if made_here else State.UNKNOWN, "", None)
 
-    def conclude(self, ticket: OpenReport, state: State, error: str, report: Report | None = None) -> None:
-        """A message that we hold has reached its final state. Cannot fail."""
+    def _end_sent(self, ticket: OpenReport, state: State, error: str, report: Report | None) -> None:
+        """It is final as soon as it is sent."""
         if ticket.part is None:
             self._conclude(ticket, state, error, report, accept=False)
             return
+        self._open.add(ticket)  # should we die before the other parts are read, it is not forgotten
+        self._end_part(ticket, state, error, report, lambda: self._open.drop(ticket))
+
+    def failed(self, message: Message, lane: Lane, provider: str, state: State, cause: Cause, error: str = "") -> None:
+        """A message of ours will not be sent (any more); it leaves its lane."""
+        if message.kind is Kind.REPORT:
+            self._lanes.finished(message, lane)
+            event = events.Ended(message.id, time.time(), state, cause.value, error, provider)
+            self._spool.event(message.id, events.encode(event))
+            return
+        if message.maybe_sent:
+            self._open.settle_doubt(provider, message)
+        self._end(message, lane, provider, state, error or _CODES.get(cause, "255"), None)
+
+    def expired(self, ticket: OpenReport) -> None:
+        """No report came within DLREXPIRE."""
+        if ticket.part is None:
+            self._open.drop(ticket)
+            self._conclude(ticket, State.UNKNOWN, "", None, accept=False)
+        else:
+            self._end_part(ticket, State.UNKNOWN, "", None, lambda: self._open.drop(ticket))
+
+    def _end(
+        self, message: Message, lane: Lane, provider: str, state: State, error: str, report: Report | None
+    ) -> None:
+        ticket = ticket_for(message, provider, "", 0.0, 0.0)
+        if ticket.part is None:
+            self._lanes.finished(message, lane)
+            self._conclude(ticket, state, error, report, accept=False)
+        else:
+            self._end_part(ticket, state, error, report, lambda: self._lanes.finished(message, lane))
+
+    def _end_part(
+        self, ticket: OpenReport, state: State, error: str, report: Report | None, leave: Callable[[], None]
+    ) -> None:
+        """A part is final. `leave` takes it out of where it stands, in the commit that holds the outcome."""
+        assert ticket.part is not None, "a part without its number"
 
         def found(group: Group | None) -> None:
+            leave()
             if group is not None:
                 self._note_part(group, ticket, state, error)
             self._conclude_part(ticket, group, state, error, report, accept=False)
 
         self._groups.find(ticket.part.parent, found)
 
-    def failed(self, message: Message, port_name: str, state: State, cause: Cause, error: str = "") -> None:
-        """A message of ours will not be sent (any more)."""
-        if message.kind is Kind.REPORT:
-            event = events.Ended(message.id, time.time(), state, cause.value, error, port_name)
-            self._spool.event(message.id, events.encode(event))
-            return
-        if message.maybe_sent:
-            self._open.settle_doubt(port_name, message)
-        self.conclude(ticket_for(message, port_name, "", 0.0, 0.0), state, error or _CODES.get(cause, "255"))
-
-    def expired(self, ticket: OpenReport) -> None:
-        """No report came within DLREXPIRE."""
-        self._open.drop(ticket)
-        self.conclude(ticket, State.UNKNOWN, "")
-
-    def _ended_in_queue(self, message: Message, cause: Cause) -> None:
-        state = _STATES.get(cause, State.FAILED)
-        self.failed(message, message.queue, state, cause)
+    def _ended_in_queue(self, message: Message, lane: Lane, cause: Cause) -> None:
+        self.failed(message, lane, lane.name, _STATES.get(cause, State.FAILED), cause)
 
     # -- the end of a message
 

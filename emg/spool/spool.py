@@ -13,7 +13,7 @@ import logging
 import sqlite3
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import gevent
 import gevent.event
@@ -73,7 +73,7 @@ class Spool:
 
     def next_id(self) -> int:
         """A message id that was never given out before. Raises SpoolError when the reserved ones are used up (commits fail)."""
-        number: int = self._next_id
+        number = self._next_id
         if number >= self._id_limit:
             raise SpoolError("no message id is reserved", full=True)
         self._next_id = number + 1
@@ -245,13 +245,13 @@ class Spool:
 
         def answered(value: T | None, error: Exception | None) -> None:
             if error is None:
-                result.set(value)  # type: ignore[arg-type]  # T may be None itself
+                result.set(value)
             else:
                 result.set_exception(SpoolError(f"the spool cannot read: {error}"))
 
         self.read(query, answered)
         try:
-            return result.get(timeout=seconds)
+            return cast(T, result.get(timeout=seconds))
         except gevent.Timeout:
             raise SpoolError(f"the spool did not answer within {seconds:g} s") from None
 
