@@ -19,14 +19,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import NoReturn
 
 from emg.config.load import load
 from emg.config.model import ServerConfig
 from emg.config.values import ConnectorType, Endpoint
-from emg.errors import EmgError
+from emg.control.client import Client
+from emg.errors import ControlError, EmgError
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "config" / "demo"
@@ -34,6 +34,7 @@ KEPT = ("server.cfg", "routes.csv")
 """Copied once and then left alone: they may have been changed."""
 
 START_SECONDS = 30.0
+HEALTH_SECONDS = 2.0
 STOP_SECONDS = 60.0
 """More than any stopwaitsecs in supervisord.conf: supervisord kills what does not stop in time."""
 SEND_SECONDS = 30.0
@@ -175,18 +176,12 @@ def wait_until_healthy(config: ServerConfig, folder: Path, supervisord: "subproc
 
 
 def healthy(control: str) -> bool:
-    """Whether GET /health on the control socket says so."""
-    connection = HTTPConnection("gateway", timeout=2)
-    connection.sock = socket.socket(socket.AF_UNIX)
-    connection.sock.settimeout(2)
+    """Whether the gateway on that socket says that it works."""
     try:
-        connection.sock.connect(control)
-        connection.request("GET", "/health")
-        return connection.getresponse().status == 200
-    except (OSError, HTTPException):
+        Client(control, HEALTH_SECONDS).get("/health")
+    except ControlError:
         return False
-    finally:
-        connection.close()
+    return True
 
 
 def fail(reason: str, log: Path) -> NoReturn:
@@ -204,9 +199,9 @@ def send_messages(folder: Path) -> None:
         try:
             code = subprocess.run(command, timeout=SEND_SECONDS, check=False).returncode  # noqa: S603 - our own program
         except subprocess.TimeoutExpired:
-            raise DemoFailed(f"no report within {SEND_SECONDS:.0f} seconds") from None
+            raise DemoFailed(f"no report within {SEND_SECONDS:.0f} seconds; {folder / 'log'} tells why") from None
         if code:
-            raise DemoFailed("that message did not come back as delivered")
+            raise DemoFailed(f"that message did not come back as delivered; {folder / 'log'} tells why")
 
 
 def shown(path: Path) -> str:
@@ -216,7 +211,6 @@ def shown(path: Path) -> str:
 
 def farewell(config: ServerConfig, folder: Path) -> str:
     """What to do now."""
-    control = shown(Path(config.control))
     return f"""
 The gateway is up, and so is the operator behind it. Log in with any SMPP client:
 
@@ -227,7 +221,7 @@ The gateway is up, and so is the operator behind it. Log in with any SMPP client
 Or send with, and look inside with:
 
     emg send -c {shown(Path(config.file))} --dlr 46701234567 'My own message'
-    emg ctl -s {control} status
+    emg ctl -c {shown(Path(config.file))} status
     supervisorctl -c {shown(folder / "supervisord.conf")} status
     tail -f {shown(folder / "log")}/*
 
