@@ -194,7 +194,7 @@ def send_messages(folder: Path) -> None:
     """Send each message with `emg send`, as anybody would, and show what it prints. Raises DemoFailed when one does not come back."""
     for number, text, *rest in MESSAGES:
         arguments = ["send", "-c", shown(folder / "server.cfg"), "--dlr", *rest, number, text.strip()]
-        print(f"\n$ emg {shlex.join(arguments)}", flush=True)
+        print(f"\n$ {shown(Path(sys.executable).parent)}/emg {shlex.join(arguments)}", flush=True)
         command = [sys.executable, str(ROOT / "app.py"), *arguments]
         try:
             code = subprocess.run(command, timeout=SEND_SECONDS, check=False).returncode  # noqa: S603 - our own program
@@ -211,6 +211,7 @@ def shown(path: Path) -> str:
 
 def farewell(config: ServerConfig, folder: Path) -> str:
     """What to do now."""
+    programs = shown(Path(sys.executable).parent)
     return f"""
 The gateway is up, and so is the operator behind it. Log in with any SMPP client:
 
@@ -220,9 +221,9 @@ The gateway is up, and so is the operator behind it. Log in with any SMPP client
 
 Or send with, and look inside with:
 
-    emg send -c {shown(Path(config.file))} --dlr 46701234567 'My own message'
-    emg ctl -c {shown(Path(config.file))} status
-    supervisorctl -c {shown(folder / "supervisord.conf")} status
+    {programs}/emg send -c {shown(Path(config.file))} --dlr 46701234567 'My own message'
+    {programs}/emg ctl -c {shown(Path(config.file))} status
+    {programs}/supervisorctl -c {shown(folder / "supervisord.conf")} status
     tail -f {shown(folder / "log")}/*
 
 Ctrl-C stops everything. Messages and logs stay in {shown(folder)}."""
