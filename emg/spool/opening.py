@@ -21,7 +21,8 @@ import msgspec
 from emg.errors import SpoolError
 from emg.message import Message
 from emg.spool import schema
-from emg.spool.spool import Spool
+from emg.spool.journal import Journal, replay
+from emg.spool.spool import ID_BLOCK, Spool
 
 PAGE_CACHE_KIB = 65536
 CHECKPOINT_PAGES = 2000
@@ -65,7 +66,9 @@ def open_spool(folder: str, node: int) -> tuple[Spool, Recovered]:
     lock = _lock(path)
     try:
         db, damaged, salvaged = _open_or_set_aside(path / FILE)
+        replay(db)
         recovered = _recover(db)
+        next_id = _begin(db)
     except sqlite3.Error as error:
         os.close(lock)
         raise SpoolError(f"the spool {path / FILE} cannot be opened: {error}") from error
@@ -74,12 +77,17 @@ def open_spool(folder: str, node: int) -> tuple[Spool, Recovered]:
         raise
     recovered.damaged, recovered.salvaged = damaged, salvaged
     queues = {name: number for number, name in db.execute("SELECT number, name FROM queue")}
-    next_id = _setting(db, "next_id", 1)
-    db.execute("INSERT OR REPLACE INTO setting VALUES ('clean', 0)")
-    spool = Spool(db, str(path / FILE), node, next_id, queues)
+    spool = Spool(db, Journal(0), str(path / FILE), node, next_id, queues)
     spool.on_close.append(lambda: os.close(lock))
     (spool.outbox_octets,) = db.execute("SELECT coalesce(sum(length(body)), 0) FROM outbox").fetchone()
     return spool, recovered
+
+
+def _begin(db: sqlite3.Connection) -> int:
+    """Note that the spool is in use, and reserve the first ids: what is recovered may need some before the first commit."""
+    next_id = _setting(db, "next_id", 1)
+    db.execute("INSERT OR REPLACE INTO setting VALUES ('clean', 0), ('next_id', ?)", (next_id + ID_BLOCK,))
+    return next_id
 
 
 def _lock(path: Path) -> int:
@@ -157,7 +165,7 @@ def _salvage(db: sqlite3.Connection, aside: Path) -> int:
         old = connect(aside, read_only=True)
     except sqlite3.Error:
         return 0
-    for table in ("setting", "queue", "message", "open_report", "orphan", "mark", "part_group", "outbox"):
+    for table in ("setting", "queue", "message", "open_report", "orphan", "mark", "part_group", "outbox", "journal"):
         db.execute("BEGIN IMMEDIATE")
         for row in _readable_rows(old, table):
             db.execute(f"INSERT OR IGNORE INTO {table} VALUES ({','.join('?' * len(row))})", row)

@@ -22,6 +22,7 @@ import msgspec
 from emg.errors import SpoolError
 from emg.message import Message, OpenReport
 from emg.spool.batch import Batch, Carrier, Done
+from emg.spool.journal import Journal
 from emg.spool.schema import RESIDENT, report_key
 from emg.spool.writer import Writer
 
@@ -41,9 +42,11 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class Spool:
-    """See the module's text. Built by `emg.spool.opening.open_spool`."""
+    """See the module's text. Built by `emg.spool.opening.open_spool`, which has reserved `ID_BLOCK` ids from `next_id` on."""
 
-    def __init__(self, db: sqlite3.Connection, path: str, node: int, next_id: int, queues: dict[str, int]) -> None:
+    def __init__(
+        self, db: sqlite3.Connection, journal: Journal, path: str, node: int, next_id: int, queues: dict[str, int]
+    ) -> None:
         self.path = path
         self.before_commit: list[Callable[[], None]] = []
         self.refusals = 0
@@ -53,8 +56,7 @@ class Spool:
         self._db = db
         self._node = node
         self._next_id = next_id
-        self._id_limit = next_id
-        self._reserved = next_id
+        self._id_limit = self._reserved = next_id + ID_BLOCK
         self._queues = queues
         (self._slot,) = db.execute("SELECT coalesce(max(slot), 0) FROM mark").fetchone()
         self.on_close: list[Callable[[], None]] = []
@@ -65,9 +67,8 @@ class Spool:
         self._timer: Any = None
         self._idle = gevent.event.Event()
         self._idle.set()
-        self._writer = Writer(db, self._on_finished)
+        self._writer = Writer(db, journal, self._on_finished)
         self._writer.start()
-        self._reserve_ids()
 
     # -- ids, queues, slots
 
@@ -100,7 +101,7 @@ class Spool:
         """The number that stands for a queue's name in the table."""
         number = self._queues.get(name)
         if number is None:
-            number = self._queues[name] = len(self._queues) + 1
+            number = self._queues[name] = max(self._queues.values(), default=0) + 1
             self._pending.statements.append(("INSERT OR IGNORE INTO queue VALUES (?,?)", (number, name)))
         return number
 
@@ -119,16 +120,11 @@ class Spool:
 
     def accept(self, message: Message, queue: int, place: int = RESIDENT) -> None:
         """Keep a new message (or a report, or a part) with the next commit."""
-        body = _encode(message)
-        self._pending.intake.messages += (
-            message.id,
-            queue,
-            message.rank,
-            place,
-            int(message.due),
-            int(message.expires),
-            body,
-        )
+        row = (message.id, queue, message.rank, place, int(message.due), int(message.expires), _encode(message))
+        if place == RESIDENT:
+            self._pending.intake.residents.append(row)
+        else:
+            self._pending.intake.messages += row
         if not self._planned:
             self._plan()
 
@@ -181,7 +177,7 @@ class Spool:
     def open_report(self, report: OpenReport) -> None:
         """Sent; its report is awaited."""
         key = report_key(report.provider, report.remote_id, report.id)
-        self._pending.settled.opens += (key, int(report.expires), _encode(report))
+        self._pending.settled.opens.append((key, int(report.expires), _encode(report)))
 
     def close_report(self, report: OpenReport) -> None:
         """Its report is not awaited any more."""
