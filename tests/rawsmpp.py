@@ -115,7 +115,7 @@ class Customer(Wire):
         sock = socket.create_connection(("127.0.0.1", port), SECONDS)
         if tls is not None:
             try:
-                sock = tls.wrap_socket(sock, server_hostname=name)
+                sock = tls.wrap_socket(sock, server_hostname=name, suppress_ragged_eofs=False)
             except BaseException:
                 sock.close()
                 raise

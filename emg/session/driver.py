@@ -176,7 +176,11 @@ class Driver:
             return
         data = self.machine.take_output()
         if self.tls is not None:
-            data = self.tls.send(data)
+            try:
+                data = self.tls.send(data)
+            except EmgError as error:
+                self.close(str(error))
+                return
         if self._output:
             data = self._output + data
         if data:
@@ -192,11 +196,16 @@ class Driver:
             return
         self._hung_up = True
         self._reason = self._reason or "closed by us"
+        self._say_goodbye()
+        self._arm_in(CLOSE_SECONDS)
+
+    def _say_goodbye(self) -> None:
+        if self.tls is not None:
+            self._write(self.tls.close())
         try:
             self.sock.shutdown(gevent.socket.SHUT_WR)
         except OSError:
             pass  # the peer was quicker
-        self._arm_in(CLOSE_SECONDS)
 
     def _write(self, data: bytes) -> None:
         try:
@@ -244,10 +253,15 @@ class Driver:
         if self._hung_up:
             self.close("closed by us")
             return
-        for event in self.machine.tick(now):
-            self.owner.handle(event, now)
+        try:
+            for event in self.machine.tick(now):
+                self.owner.handle(event, now)
+        except Exception:  # as in `run`: nobody else would see it here
+            log.exception("session with %s ended by a fault of ours", self.peer)
+            self.close("internal error")
+            return
         self.flush()
-        if not self._closed and not self._hung_up:
+        if self.open and not self._hung_up:
             self._arm(now)
 
     def close(self, reason: str) -> None:
@@ -265,7 +279,8 @@ class Driver:
     def _finish(self, reason: str) -> None:
         try:
             if not self._closed:
-                self._write_last()
+                with gevent.Timeout(CLOSE_SECONDS, False):  # type: ignore[arg-type]  # its way to end without an error
+                    self._write_last()
         finally:
             self._closed = True
             self._timer.stop()
@@ -274,18 +289,20 @@ class Driver:
             self._writable.close()
             self.sock.close()
             now = time.monotonic()
-            self.owner.closed(self.machine.connection_lost(now), reason, now)
+            try:
+                self.owner.closed(self.machine.connection_lost(now), reason, now)
+            except Exception:  # who started this session goes on, and may have to start another
+                log.exception("the end of the session with %s met a fault of ours", self.peer)
 
     def _write_last(self) -> None:
         """Let the last answer (a refusal, an unbind_resp) reach the peer before the socket goes."""
         self.flush()
         if self._output:
             self.drained.clear()
-            self.drained.wait(CLOSE_SECONDS)
+            self.drained.wait()
+        self._say_goodbye()
         try:
-            self.sock.shutdown(gevent.socket.SHUT_WR)
-            self.sock.settimeout(CLOSE_SECONDS)
-            while self.sock.recv(READ_SIZE):
-                pass  # what still comes is not wanted, but unread octets would turn our last answer into a reset
+            while self.sock.recv(READ_SIZE):  # not wanted, but unread octets would turn our last answer into a reset
+                gevent.sleep(0)
         except OSError:
             pass  # the peer was quicker

@@ -107,8 +107,22 @@ class TlsPipe:
                 raise RemoteProtocolError("TLS: too much to say before the handshake is over", 0, fatal=True)
             self._pending += plain
         elif plain:
-            self._tls.write(plain)
+            self._write(plain)
         return self._cipher_out.read()
+
+    def close(self) -> bytes:
+        """The cipher octets that say goodbye (close_notify): without them the peer can't tell an end from a cut. Once."""
+        try:
+            self._tls.unwrap()
+        except (ssl.SSLError, ValueError):
+            pass  # the peer's own goodbye is not waited for, and after a fault there is none
+        return self._cipher_out.read()
+
+    def _write(self, plain: bytes) -> None:
+        try:
+            self._tls.write(plain)
+        except ssl.SSLError as error:
+            raise RemoteProtocolError(f"TLS: {error.reason or error}", 0, fatal=True) from error
 
     def _shake(self) -> None:
         try:
@@ -119,5 +133,5 @@ class TlsPipe:
             raise RemoteProtocolError(f"TLS handshake: {error.reason or error}", 0, fatal=True) from error
         self._done = True
         if self._pending:
-            self._tls.write(bytes(self._pending))
+            self._write(bytes(self._pending))
             self._pending.clear()
