@@ -18,7 +18,7 @@ from emg.engine.parts import Group
 from emg.errors import Cause, ControlError, SpoolError
 from emg.message import Message, OpenReport, Report, State
 from emg.rules.remoteid import IdFormat
-from emg.spool.schema import DEFERRED, RESIDENT
+from emg.spool.schema import DEFERRED, RESIDENT, report_key
 
 SECONDS = 15.0
 Waiter = Callable[[Callable[[Any], None]], None]
@@ -71,10 +71,11 @@ def trace(engine: Engine, message_id: int) -> dict[str, Any]:
 def _read(db: sqlite3.Connection, message_id: int) -> tuple[dict[str, Any], list[events.Any], list[events.Any]]:
     told: dict[str, Any] = {}
     row = story.row_of(db, message_id)
-    if row is not None:
-        place = "deferred on disk" if row[1] == DEFERRED else "on disk" if row[1] else "in memory"
+    if row is not None and row[1] != RESIDENT:  # the others are in memory, or have left a moment ago
+        place = "deferred on disk" if row[1] == DEFERRED else "on disk"
         told = {**_message(row[0]), "place": place, "queue_number": row[2]}
     own = story.events_of(db, message_id)
+    own.sort(key=lambda event: not isinstance(event, events.Accepted))  # a long message's parts are noted before it
     parts = {event.part for event in own if isinstance(event, events.Split)}
     related = story.events_around(db, parts)
     reports = {
@@ -160,22 +161,25 @@ def report(engine: Engine, message_id: int, state: State, error: str) -> dict[st
 
 
 def _report_one(engine: Engine, number: int, state: State, error: str) -> bool:
-    key = engine.look(
-        lambda db: db.execute("SELECT provider, remote_id FROM open_report WHERE id = ?", (number,)).fetchone(), SECONDS
-    )
-    if key is None:
-        return False
-    body = engine.spool.ask(
-        lambda db: db.execute(
-            "SELECT body FROM open_report WHERE provider = ? AND remote_id = ? AND id = ?", (*key, number)
-        ).fetchone(),
-        SECONDS,
-    )
-    ticket = engine.open_reports.still_open(body[0]) if body is not None else None
+    ticket = engine.open_reports.recent(number) or _ticket_on_disk(engine, number)
     if ticket is None:
         return False
     _inject(engine, ticket, state, error)
     return True
+
+
+def _ticket_on_disk(engine: Engine, number: int) -> OpenReport | None:
+    tail = report_key("", "", number)[1:]
+    found = engine.look(
+        lambda db: db.execute("SELECT key FROM open_report WHERE substr(key, ?) = ?", (-len(tail), tail)).fetchone(),
+        SECONDS,
+    )
+    if found is None:
+        return None
+    body = engine.spool.ask(
+        lambda db: db.execute("SELECT body FROM open_report WHERE key = ?", found).fetchone(), SECONDS
+    )
+    return engine.open_reports.still_open(body[0]) if body is not None else None
 
 
 def report_by_remote_id(engine: Engine, provider: str, remote_id: str, state: State, error: str) -> dict[str, Any]:

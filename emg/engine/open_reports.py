@@ -78,6 +78,10 @@ class OpenReports:
         over = [ticket for ticket in map(_decode, rows) if ticket.expires <= now]
         return [ticket for ticket in over if self._closing.get((ticket.provider, ticket.remote_id)) != ticket.id]
 
+    def recent(self, message_id: int) -> OpenReport | None:
+        """The open report for a message of ours, if it is in memory; goes through all of them."""
+        return next((ticket for ticket in self._recent.values() if ticket.id == message_id), None)
+
     def still_open(self, body: bytes) -> OpenReport | None:
         """The open report in a row of the spool's table; None when one for it is being committed right now."""
         return next(iter(self.tickets([body], float("inf"))), None)

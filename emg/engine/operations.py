@@ -70,6 +70,7 @@ class Sweep:
         self.fault = ""
         self.began = time.time()
         self.over = gevent.event.Event()
+        selection.before = engine.spool.next_id()
         self._engine = engine
         self._selection = selection
         self._act = act
@@ -91,7 +92,6 @@ class Sweep:
         claimed = False
         try:
             self._engine.spool.ask(_nothing)  # what was accepted up to now is kept, or was taken back
-            self._selection.before = self._engine.spool.next_id()
             claimed = self._claim()
             self._in_memory()
             for _ in range(MOST_ROUNDS):
@@ -212,7 +212,7 @@ class Move(Act):
         """See `Act`."""
         self._check()
         if self._lanes.take(message) is not None:
-            self._place(lane, message)
+            self._place(lane, message, in_memory=True)
 
     def on_disk(self, lane: Lane, message: Message, place: int) -> None:
         """See `Act`."""
@@ -221,13 +221,13 @@ class Move(Act):
             lane.deferred -= 1
         else:
             lane.spilled[message.rank] = max(0, lane.spilled.get(message.rank, 0) - 1)
-        self._place(lane, message)
+        self._place(lane, message, in_memory=False)
 
     def _check(self) -> None:
         if self._target.full:
             raise Stopped(f"the queue of {self._target.name} is full")
 
-    def _place(self, source: Lane, message: Message) -> None:
+    def _place(self, source: Lane, message: Message, *, in_memory: bool) -> None:
         target, now = self._target, time.time()
         self._lanes.changed(message.id)
         source.size -= 1
@@ -236,7 +236,7 @@ class Move(Act):
         message.tries = 0
         place = RESIDENT
         if message.due > now:
-            if len(target.delayed) < DELAYED_LIMIT:
+            if in_memory and len(target.delayed) < DELAYED_LIMIT:
                 target.delay(message)
             else:
                 target.deferred += 1
@@ -282,11 +282,11 @@ class Operations:
         """The last one of each queue that had one."""
 
     def clear(self, lane: Lane, selection: Selection, *, dry: bool = False) -> Sweep:
-        """End the messages that wait in a queue. Raises ControlError."""
+        """End the messages that wait in a queue. Raises ControlError, SpoolError."""
         return self._start(Sweep(self._engine, lane, selection, Clear(self._engine), verb="clear", dry=dry))
 
     def move(self, lane: Lane, target: Lane, selection: Selection, *, dry: bool = False) -> Sweep:
-        """Move the messages that wait in a queue to another one. Raises ControlError."""
+        """Move the messages that wait in a queue to another one. Raises ControlError, SpoolError."""
         if target is lane:
             raise ControlError(f"the messages are in queue {lane.name} already", 409)
         if not dry and self.running(target.name) is not None:
