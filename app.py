@@ -9,7 +9,6 @@ before any other import. A `main(argv)` gets the arguments after the program's n
 import os
 import sys
 from importlib import import_module
-from pathlib import Path
 from typing import NamedTuple
 
 from emg.errors import EmgError
@@ -71,16 +70,10 @@ def run(program: Program, argv: list[str]) -> int:
     return code
 
 
-def present() -> dict[str, Program]:
-    """Return the programs of the table whose module is part of this installation, without importing any."""
-    home = Path(__file__).parent
-    return {name: row for name, row in PROGRAMS.items() if (home / (row.module.replace(".", "/") + ".py")).is_file()}
-
-
 def overview() -> str:
     """Return the help text: what programs there are."""
     width = max(map(len, PROGRAMS))
-    lines = [f"  {name:{width}}  {program.summary}" for name, program in present().items()]
+    lines = [f"  {name:{width}}  {program.summary}" for name, program in PROGRAMS.items()]
     return "\n".join(["usage: emg PROGRAM [ARGUMENTS]", "", *lines, "", "'emg PROGRAM --help' says more about each."])
 
 

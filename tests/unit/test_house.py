@@ -127,7 +127,7 @@ def test_configuration_is_pure_but_for_its_loading() -> None:
 
 
 def test_every_program_has_a_main() -> None:
-    for program in app.present().values():
+    for program in app.PROGRAMS.values():
         assert callable(importlib.import_module(program.module).main)
 
 
