@@ -88,7 +88,7 @@ class ConnectorConfig:
         group=SESSION, unit="seconds", example="10")
     optimeout: float = keyword(
         kinds.duration(zero=False), 30.0,
-        "How long to wait for the answer to an operation; then the session counts as broken.",
+        "How long to wait for the answer to a message; then it is tried again, and a peer that does not answer a link check either counts as gone.",
         group=SESSION, unit="seconds", example="60")
     maxpdusize: int = keyword(
         kinds.size(1024, 1 << 20), 65536, "Largest PDU taken in; a longer one ends the session.",

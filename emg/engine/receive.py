@@ -38,13 +38,15 @@ Done = Callable[[Any, SpoolError | None], None]
 class Sender:
     """Who a message comes from: limits that are his. One an account, shared by all its sessions."""
 
-    __slots__ = ("accepted", "bucket", "name", "queued", "refused", "user")
+    __slots__ = ("accepted", "bucket", "name", "queued", "refused", "sessions", "user")
 
     def __init__(self, name: str, user: UserConfig | None) -> None:
         self.name = name
         self.user = user
         self.accepted = 0
         self.refused = 0
+        self.sessions = 0
+        """Bound now, over all connectors."""
         self.bucket: TokenBucket | None = None
         self.configure(user)
 

@@ -9,6 +9,7 @@ import hmac
 import itertools
 import logging
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import gevent
@@ -16,7 +17,7 @@ import gevent.socket
 
 from emg.config.model import ConnectorConfig, Mode, UserConfig
 from emg.connectors.smpp.inbox import Inbox
-from emg.connectors.smpp.session import Session
+from emg.connectors.smpp.session import Session, timers_of
 from emg.connectors.smpp.translate import Inward, Outward
 from emg.engine.engine import Engine
 from emg.engine.port import Port
@@ -25,8 +26,8 @@ from emg.rules.access import EVERYBODY, Networks
 from emg.rules.address import Addressing
 from emg.session.listen import Listener
 from emg.session.tls import TlsPipe, server_context
-from emg.wire.smpp.events import BindRequested
-from emg.wire.smpp.machine import Machine, Role, Timers
+from emg.wire.smpp.events import BindRequested, Broken, Unbound
+from emg.wire.smpp.machine import Machine, Role
 from emg.wire.smpp.names import Status
 from emg.wire.smpp.pdus import Bind, BindReceiver, BindTransmitter, Pdu
 
@@ -61,9 +62,7 @@ class IncomingConnector:
             if config.ssl
             else None
         )
-        self.timers = Timers(
-            bind=config.bindtimeout, keepalive=config.keepalive, answer=config.optimeout, idle=config.idletimeout
-        )
+        self.timers = timers_of(config)
         for session in self._sessions.values():
             session.reconfigure()
 
@@ -97,13 +96,12 @@ class IncomingConnector:
 
     def status(self) -> dict[str, Any]:
         """For people and programs to look at."""
-        bound = [session for session in self._sessions.values() if session.account]
         return {
             "name": self.port.name,
             "type": "incoming",
             "state": "up" if self.listener is not None else "down",
             "addresses": [f"{host}:{port}" for host, port in self.listener.bound] if self.listener else [],
-            "sessions": len(bound),
+            "sessions": self.bound,
             "connections": len(self._sessions),
             "refused_connections": self.listener.refused if self.listener else 0,
         }
@@ -123,9 +121,10 @@ class IncomingConnector:
         finally:
             del self._sessions[name]
 
-    def bound_as(self, account: str) -> list["IncomingSession"]:
-        """The account's bound sessions here."""
-        return [session for session in self._sessions.values() if session.account == account]
+    @property
+    def bound(self) -> int:
+        """Sessions that are bound; one that is broken or being ended takes nobody's place any more."""
+        return sum(1 for session in self._sessions.values() if session.counts)
 
 
 class IncomingSession(Session):
@@ -142,7 +141,8 @@ class IncomingSession(Session):
     ) -> None:
         self.connector = connector
         self.user: UserConfig | None = None
-        self.receives = False
+        self.counts = False
+        """It is one of the sessions that SESSIONS and INSTANCES bound."""
         super().__init__(connector.engine, connector.port, name, sock, machine, ip, tls)
         self.handlers[BindRequested] = self._on_bind
         self.inbox = Inbox(self)
@@ -210,10 +210,10 @@ class IncomingSession(Session):
             return Status.RBINDFAIL, f"the connector's MODE is {mode.name}"
         if not self.port.started:
             return Status.RSYSERR, "the connector is stopping"
-        mine = self.connector.bound_as(user.name)
-        if len(mine) >= user.sessions:
-            return Status.RALYBND, f"{len(mine)} sessions of {user.name} are bound already"
-        bound = sum(1 for session in self.connector.sessions() if session.account)
+        mine = self.engine.sender(user.name).sessions
+        if mine >= user.sessions:
+            return Status.RALYBND, f"{mine} sessions of {user.name} are bound already"
+        bound = self.connector.bound
         if bound >= self.port.config.instances:
             return Status.RALYBND, f"all {bound} sessions of the connector are taken"
         return None
@@ -233,8 +233,11 @@ class IncomingSession(Session):
     def _accept(self, bind: Bind, user: UserConfig, now: float) -> None:
         self.account, self.user = user.name, user
         self.inbox.adopt()
-        if not self.machine.accept_bind(bind, self.engine.config.servername, now):
+        highest = self.port.config.interfaceversion
+        if not self.machine.accept_bind(bind, self.engine.config.servername, now, highest=highest):
             return
+        self.counts = True
+        self.engine.sender(user.name).sessions += 1
         self.driver.flush_soon()
         self.log.info(
             "session %s %s bound as %s, version %#04x",
@@ -248,6 +251,25 @@ class IncomingSession(Session):
             lanes = self.engine.lanes
             lanes.attach(self.carrier, lanes.get(f"{self.port.name}/{self.account}"))
             lanes.attach(self.carrier, self.port.lane)
+
+    def closed(self, events: Sequence[Any], reason: str, now: float) -> None:
+        """The connection is over."""
+        self._make_room()
+        super().closed(events, reason, now)
+
+    def _on_broken(self, event: Broken, now: float) -> None:
+        self._make_room()
+        super()._on_broken(event, now)
+
+    def _on_unbound(self, event: Unbound, now: float) -> None:
+        self._make_room()
+        super()._on_unbound(event, now)
+
+    def _make_room(self) -> None:
+        """Another session may take this one's place (protocol case S7)."""
+        if self.counts:
+            self.counts = False
+            self.engine.sender(self.account).sessions -= 1
 
     def _window(self) -> int:
         chosen = (

@@ -16,7 +16,7 @@ import gevent.pool
 import gevent.socket
 
 from emg.config.model import ConnectorConfig, Mode, SslVerify
-from emg.connectors.smpp.session import Session
+from emg.connectors.smpp.session import Session, timers_of
 from emg.connectors.smpp.translate import Inward, Outward
 from emg.engine.engine import Engine
 from emg.engine.port import Port
@@ -30,7 +30,7 @@ from emg.session.dial import dial
 from emg.session.tls import TlsPipe, client_context
 from emg.wire.smpp import pdus
 from emg.wire.smpp.events import BindRefused, Bound, OutbindReceived
-from emg.wire.smpp.machine import Machine, Role, Timers
+from emg.wire.smpp.machine import Machine, Role
 from emg.wire.smpp.names import Status, status_name
 from emg.wire.smpp.pdus import Bind, BindReceiver, BindTransceiver, BindTransmitter, DataSm, DeliverSm, Pdu
 from emg.wire.smpp.receipt import Receipt, as_report, read_receipt
@@ -69,9 +69,7 @@ class OutgoingConnector:
         self.outward = Outward(config, Addressing(config))
         self.inward = Inward(config, Addressing(ConnectorConfig(name="")))
         self.ids = IdFormat.parse(config.msgid_format)
-        self.timers = Timers(
-            bind=config.bindtimeout, keepalive=config.keepalive, answer=config.optimeout, idle=config.idletimeout
-        )
+        self.timers = timers_of(config)
         self.tls = None
         if config.ssl:
             verify = {SslVerify.HOST: "host", SslVerify.PEER: "peer", SslVerify.NONE: "none"}[config.ssl_verify]

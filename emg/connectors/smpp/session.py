@@ -11,6 +11,7 @@ from typing import Any
 
 import gevent.socket
 
+from emg.config.model import ConnectorConfig
 from emg.connectors.smpp.statuses import cause_of, status_of
 from emg.engine.carrier import Carrier
 from emg.engine.engine import Engine
@@ -21,9 +22,23 @@ from emg.session.driver import Driver
 from emg.session.tls import TlsPipe
 from emg.text.errors import TextError
 from emg.wire.smpp.events import Answer, Broken, Note, Request, Unanswered, Unbound, Why
-from emg.wire.smpp.machine import Machine
+from emg.wire.smpp.machine import Machine, Timers
 from emg.wire.smpp.names import RESPONSE, Status
 from emg.wire.smpp.pdus import BY_COMMAND, Pdu
+
+LINK_SECONDS = 15.0
+"""At most so long an answer to enquire_link takes, whatever OPTIMEOUT gives to messages: nothing has to be kept for it."""
+
+
+def timers_of(config: ConnectorConfig) -> Timers:
+    """The machine's timers by a connector's keywords."""
+    return Timers(
+        bind=config.bindtimeout,
+        keepalive=config.keepalive,
+        answer=config.optimeout,
+        link_answer=min(config.optimeout, LINK_SECONDS),
+        idle=config.idletimeout,
+    )
 
 
 class Session:

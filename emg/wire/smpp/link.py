@@ -136,11 +136,16 @@ class Link:
         self._send(pdu)
         self._enter(SessionState.OUTBOUND)
 
-    def accept_bind(self, request: Bind, system_id: str, now: float, tlvs: pdus.Tlvs = ()) -> bool:
-        """SMSC: let the peer in, as `system_id`. Adds sc_interface_version. False: too late, the session is over."""
+    def accept_bind(
+        self, request: Bind, system_id: str, now: float, tlvs: pdus.Tlvs = (), *, highest: int = Version.V50
+    ) -> bool:
+        """SMSC: let the peer in, as `system_id`, in the version he asks for or `highest`, whichever is less.
+
+        Adds sc_interface_version. False: too late, the session is over.
+        """
         if not self._undecided(request):
             return False
-        version = min(request.interface_version, int(Version.V50))
+        version = min(request.interface_version, int(highest))
         response = RESPONSE_OF[type(request)](sequence=request.sequence)
         assert isinstance(response, BindResp), "each bind is answered by a bind_resp"
         response.system_id = system_id
