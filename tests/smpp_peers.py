@@ -179,13 +179,14 @@ class Peer:
             self.fail("something came that should not have")
 
     def expect_closed(self, seconds: float = SECONDS) -> list[Pdu]:
-        """The other end closes; gives what came before that."""
+        """The other end closes, and then this one; gives what came before that."""
         came, self.inbox = self.inbox, []
         deadline = time.monotonic() + seconds
         while True:
             try:
                 came.append(self._read(deadline, "the end of the connection"))
             except Closed:
+                self.close()
                 return came
 
     # -- ends
@@ -205,8 +206,8 @@ class Peer:
         self.sock.close()
 
     def story(self) -> str:
-        """The transcript, for people."""
-        return "\n".join(self.transcript)
+        """The transcript, for people: its end, where a failure has its cause."""
+        return "\n".join(self.transcript[-40:])
 
     def fail(self, reason: str) -> None:
         """Fail the test, with the transcript."""
