@@ -13,15 +13,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from emg.errors import SpoolError
+from emg.spool.journal import Entry, Journal, MessageRow, OpenRow, Plan
+from emg.spool.rows import run
 
 Done = Callable[[Any, SpoolError | None], None]
 
 MESSAGE_WIDTH = 7
-OPEN_WIDTH = 3
 ORPHAN_WIDTH = 5
-_STEP = 16
-"""Statements exist for 1–15 rows and for multiples of 16 up to `_MOST`: few enough to stay prepared."""
-_MOST = 256
+_MESSAGE = "(?,?,?,?,?,?,?)"
 
 
 class Carrier(Protocol):
@@ -42,20 +41,24 @@ class Carrier(Protocol):
 class Half:
     """The rows of intake or of settlement."""
 
-    __slots__ = ("closes", "events", "highest", "lowest", "messages", "opens", "orphans")
+    __slots__ = ("closes", "events", "highest", "lowest", "messages", "opens", "orphans", "residents")
 
     def __init__(self) -> None:
+        self.residents: list[MessageRow] = []
+        """New messages that are in memory: they go into the journal."""
         self.messages: list[Any] = []
-        self.opens: list[Any] = []
-        self.closes: list[Any] = []
+        """All others, and those that changed, flat: they go into their table."""
+        self.opens: list[OpenRow] = []
+        self.closes: list[str] = []
         self.orphans: list[Any] = []
         self.events: list[bytes] = []
 
     def __bool__(self) -> bool:
-        return bool(self.messages or self.opens or self.closes or self.orphans or self.events)
+        return bool(self.residents or self.messages or self.opens or self.closes or self.orphans or self.events)
 
     def extend(self, other: "Half") -> None:
         """Append what happened later."""
+        self.residents += other.residents
         self.messages += other.messages
         self.opens += other.opens
         self.closes += other.closes
@@ -146,39 +149,20 @@ class Batch:
         return next_batch
 
 
-_MESSAGE = "(?,?,?,?,?,?,?)"
-_texts: dict[tuple[str, str, int, str], str] = {}
+def write(db: sqlite3.Connection, journal: Journal, batch: Batch, at: int) -> tuple[Entry, Plan]:
+    """All of a batch, inside the caller's transaction; gives what `journal.committed` wants after it.
 
-
-def _run(db: sqlite3.Connection, head: str, row: str, tail: str, flat: list[Any], width: int) -> None:
-    """Execute `head row,row,… tail` over a flat parameter list in as few statements as the prepared sizes allow."""
-    rows = len(flat) // width
-    start = 0
-    while rows:
-        count = rows if rows < _STEP else min(rows - rows % _STEP, _MOST)
-        key = (head, row, count, tail)
-        text = _texts.get(key)
-        if text is None:
-            text = _texts[key] = head + ",".join([row] * count) + tail
-        end = start + count * width
-        db.execute(text, flat if start == 0 and end == len(flat) else flat[start:end])
-        start = end
-        rows -= count
-
-
-def write(db: sqlite3.Connection, batch: Batch, at: int) -> None:
-    """All rows of a batch, inside the caller's transaction. First what is added, then what is removed: a message may be both."""
+    First what is added, then what is removed: a message may be both.
+    """
     intake, settled = batch.intake, batch.settled
-    _run(db, "INSERT INTO message VALUES ", _MESSAGE, "", intake.messages, MESSAGE_WIDTH)
-    _run(db, "INSERT OR REPLACE INTO message VALUES ", _MESSAGE, "", settled.messages, MESSAGE_WIDTH)
-    for half in (intake, settled):
-        _run(db, "INSERT OR REPLACE INTO open_report VALUES ", "(?,?,?)", "", half.opens, OPEN_WIDTH)
-        _run(db, "INSERT OR REPLACE INTO orphan VALUES ", "(?,?,?,?,?)", "", half.orphans, ORPHAN_WIDTH)
-    _run(db, "DELETE FROM message WHERE id IN (", "?", ")", batch.drops, 1)
-    _run(db, "DELETE FROM orphan WHERE number IN (", "?", ")", batch.orphan_drops, 1)
-    _run(db, "DELETE FROM open_report WHERE key IN (", "?", ")", intake.closes + settled.closes, 1)
-    _run(db, "INSERT OR REPLACE INTO mark VALUES ", "(?,?)", "", batch.marks, 2)
-    _run(db, "DELETE FROM mark WHERE slot IN (", "?", ")", batch.clears, 1)
+    tabled = intake.messages[::MESSAGE_WIDTH] + settled.messages[::MESSAGE_WIDTH]
+    run(db, "INSERT OR REPLACE INTO message VALUES ", _MESSAGE, "", intake.messages + settled.messages, MESSAGE_WIDTH)
+    entry = Entry(intake.residents, settled.opens, tabled, batch.drops, intake.closes + settled.closes)
+    plan = journal.write(db, entry, reads=bool(batch.reads), everything="clean" in batch.settings)
+    run(db, "INSERT OR REPLACE INTO orphan VALUES ", "(?,?,?,?,?)", "", intake.orphans + settled.orphans, ORPHAN_WIDTH)
+    run(db, "DELETE FROM orphan WHERE number IN (", "?", ")", batch.orphan_drops, 1)
+    run(db, "INSERT OR REPLACE INTO mark VALUES ", "(?,?)", "", batch.marks, 2)
+    run(db, "DELETE FROM mark WHERE slot IN (", "?", ")", batch.clears, 1)
     for parent, group in batch.groups.items():
         if group is None:
             db.execute("DELETE FROM part_group WHERE parent=?", (parent,))
@@ -194,3 +178,4 @@ def write(db: sqlite3.Connection, batch: Batch, at: int) -> None:
             "INSERT INTO outbox (at,lowest,highest,count,body) VALUES (?,?,?,?,?)",
             (at, batch.lowest, batch.highest, len(events), b"".join(events)),
         )
+    return entry, plan

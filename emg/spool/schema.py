@@ -6,6 +6,7 @@ One SQLite file. `message` is where every accepted message and every report on i
 - 1 spilled: it waits behind the head, in the order (rank, id),
 - 2 deferred: it waits for `due`.
 
+New resident messages and open reports stand in `journal` for the first seconds (see `emg.spool.journal`).
 The three indexes are partial: a message that goes straight through touches the table's own tree alone.
 Opening a spool of an older version runs `UPGRADES` from its version on, in one transaction; a newer one is refused.
 """
@@ -31,6 +32,7 @@ TABLES = (
     """CREATE TABLE orphan (
         number INTEGER PRIMARY KEY, provider TEXT NOT NULL, remote_id TEXT NOT NULL, received INTEGER NOT NULL,
         body BLOB NOT NULL)""",
+    "CREATE TABLE journal (seq INTEGER PRIMARY KEY, body BLOB NOT NULL)",
     "CREATE TABLE mark (slot INTEGER PRIMARY KEY, ids BLOB NOT NULL)",
     "CREATE TABLE part_group (parent INTEGER PRIMARY KEY, expires INTEGER NOT NULL, body BLOB NOT NULL)",
     """CREATE TABLE outbox (

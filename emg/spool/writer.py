@@ -17,6 +17,7 @@ from gevent import monkey
 from emg.errors import SpoolError
 from emg.spool import batch as batches
 from emg.spool.batch import Batch
+from emg.spool.journal import Journal
 
 _thread = monkey.get_original("_thread", "start_new_thread")
 _lock = monkey.get_original("_thread", "allocate_lock")
@@ -28,8 +29,9 @@ _FULL_WORDS = ("full", "disk i/o", "readonly", "unable to open")
 class Writer:
     """Owns `db` from `start` to `stop`."""
 
-    def __init__(self, db: sqlite3.Connection, finished: Callable[[Batch], None]) -> None:
+    def __init__(self, db: sqlite3.Connection, journal: Journal, finished: Callable[[Batch], None]) -> None:
         self._db = db
+        self._journal = journal
         self._finished = finished
         self._wake = _lock()
         self._wake.acquire()
@@ -78,13 +80,14 @@ class Writer:
         self._over.release()
 
     def _write(self, batch: Batch) -> None:
-        if not batch.writes:
+        if not batch.writes and not batch.reads:
             return
         db = self._db
         try:
             db.execute("BEGIN IMMEDIATE")
-            batches.write(db, batch, int(time.time()))
+            entry, plan = batches.write(db, self._journal, batch, int(time.time()))
             db.execute("COMMIT")
+            self._journal.committed(entry, plan, reads=bool(batch.reads))
             self.commits += 1
         except sqlite3.Error as error:
             text = str(error)
