@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import sqlite3
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,7 @@ from emg.engine.orphans import Orphans
 from emg.engine.parts import Groups
 from emg.engine.port import Port
 from emg.engine.receive import Limits, Receiver, Sender
-from emg.engine.report import Reporter
+from emg.engine.report import REPEAT_SECONDS, Reporter
 from emg.engine.routing import Router
 from emg.errors import SpoolError
 from emg.rules.pacing import LoginGuard
@@ -152,6 +153,8 @@ def resume(engine: Engine, recovered: Recovered) -> None:
     highest_slot = engine.spool.highest_slot
     doubtful = engine.deliverer.recover(recovered.resident, recovered.marked, engine.ports)
     engine.spool.forget_marks(highest_slot)
+    if not recovered.clean:
+        engine.reporter.repeats_until = time.time() + REPEAT_SECONDS
     log.info(
         "the spool held %d messages, %d of them perhaps sent, and %d open reports",
         lanes.total,

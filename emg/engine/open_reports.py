@@ -18,6 +18,7 @@ from emg.spool.spool import Spool
 
 RECENT = 65_536
 DOUBTFUL = 50_000
+CLOSED = 20_000
 TAIL = 9
 """Digits by which destinations are compared: providers write them with and without country code, plus or zeros."""
 
@@ -35,6 +36,8 @@ class OpenReports:
         self._on_disk = count
         """Open reports that are not in memory; 0 saves a read for each orphan."""
         self._closing: dict[tuple[str, str], int] = {}
+        self._closed: dict[tuple[str, str], None] = {}
+        """The latest that were answered: their reports may come again."""
         self._doubtful: dict[tuple[str, str], dict[int, Message | OpenReport]] = {}
 
     def add(self, ticket: OpenReport) -> None:
@@ -104,11 +107,19 @@ class OpenReports:
 
     def closed(self, ticket: OpenReport) -> None:
         """The close is on disk."""
-        self._closing.pop((ticket.provider, ticket.remote_id), None)
+        key, closed = (ticket.provider, ticket.remote_id), self._closed
+        self._closing.pop(key, None)
+        closed[key] = None
+        if len(closed) > CLOSED:
+            del closed[next(iter(closed))]
+
+    def answered(self, provider: str, ids: tuple[str, ...]) -> bool:
+        """One of these ids had its report a while ago."""
+        return any((provider, remote_id) in self._closed for remote_id in ids)
 
     def reopen(self, ticket: OpenReport) -> None:
         """It is not; the provider will report again."""
-        self.closed(ticket)
+        self._closing.pop((ticket.provider, ticket.remote_id), None)
         self.count += 1
         if ticket.remote_id:
             self._remember(ticket)

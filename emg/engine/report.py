@@ -19,7 +19,7 @@ from emg.config.model import UserConfig
 from emg.engine import events
 from emg.engine.lane import Lane
 from emg.engine.lanes import Lanes
-from emg.engine.open_reports import OpenReports
+from emg.engine.open_reports import TAIL, OpenReports
 from emg.engine.orphans import Orphans
 from emg.engine.parts import Group, Groups, ticket_for, wants_report
 from emg.engine.port import Port
@@ -31,6 +31,8 @@ from emg.spool.spool import Spool
 Done = Callable[[Any, SpoolError | None], None]
 
 _FINAL = int(State.DELIVERED)
+REPEAT_SECONDS = 60.0
+"""So long after a crash providers repeat the reports whose acknowledgement was lost with us."""
 REPORT_RANK = 5
 """Delivery reports stand behind incoming messages of normal priority in an account's queue; among themselves they keep their order."""
 
@@ -56,6 +58,8 @@ class Reporter:
         self, spool: Spool, lanes: Lanes, router: Router, groups: Groups, open_reports: OpenReports, orphans: Orphans
     ) -> None:
         self.users: Mapping[str, UserConfig] = {}
+        self.repeats_until = 0.0
+        """Epoch seconds until when a report may be the repetition of one that we do not remember: see `REPEAT_SECONDS`."""
         self.lifetime = 7 * 86400.0
         """How long a report to a sender is kept for him (DLREXPIRE)."""
         self._spool = spool
@@ -98,7 +102,7 @@ class Reporter:
                 self._close(ticket, report, intake)
             else:
                 self._pass_intermediate(ticket, report, intake)
-        elif not self._by_destination(port, report, dest, intake):
+        elif not self._by_destination(port, report, ids, dest, intake):
             self._keep_orphan(port, report, ids, intake)
 
     def _close(self, ticket: OpenReport, report: Report, intake: Intake) -> None:
@@ -137,22 +141,30 @@ class Reporter:
         self._spool.take_event(0, events.encode(event))
         self._spool.when_kept(self._kept, intake)
 
-    def _by_destination(self, port: Port, report: Report, dest: str, intake: Intake) -> bool:
-        """It is about the one message to this number that may have been sent before the connection broke, if there is one (S17).
+    def _by_destination(self, port: Port, report: Report, ids: tuple[str, ...], dest: str, intake: Intake) -> bool:
+        """It is about the first copy of the one message to this number that was sent twice, if there is one (S17).
 
-        If that still waits for its second attempt, there need not be one.
+        Not while it may be about another message: one that is done and reported on again, or one whose answer it has overtaken. A message
+        that still waits for its second attempt is never taken for sent: by somebody else's report it would be lost.
         """
         doubtful = self._open.doubtful(port.provider, dest)
-        if isinstance(doubtful, OpenReport):
-            self._close(doubtful, report, intake)
-            return True
-        lane = self._lanes.take(doubtful) if doubtful is not None and report.state.final else None
-        if doubtful is None or lane is None:
-            return False  # or its second copy is in flight; that one has a report of its own
-        self._open.settle_doubt(port.provider, doubtful)
-        self._end(doubtful, lane, port.provider, report.state, report.error, report)
-        self._spool.when_kept(self._kept, intake)
+        if not isinstance(doubtful, OpenReport) or not report.state.final or time.time() < self.repeats_until:
+            return False
+        if self._open.answered(port.provider, ids) or self._unanswered(port.provider, dest):
+            return False
+        self._close(doubtful, report, intake)
         return True
+
+    def _unanswered(self, provider: str, dest: str) -> bool:
+        """A message to this number is in flight."""
+        tail = dest[-TAIL:]
+        return any(
+            message.dest.endswith(tail)
+            for port in self._router.ports.values()
+            if port.provider == provider
+            for carrier in port.lane.carriers
+            for message in carrier.in_flight.values()
+        )
 
     def _kept(self, intake: Intake, error: SpoolError | None) -> None:
         ticket = intake.ticket

@@ -225,5 +225,5 @@ def _recover(db: sqlite3.Connection) -> Recovered:
         deferred=deferred,
         orphans=db.execute("SELECT number, provider, remote_id, received, body FROM orphan ORDER BY number").fetchall(),
         open_reports=db.execute("SELECT count(*) FROM open_report").fetchone()[0],
-        clean=bool(_setting(db, "clean", 0)),
+        clean=bool(_setting(db, "clean", 1)),  # a new spool was never left open
     )
