@@ -1,4 +1,4 @@
-"""An engine on a real spool, without sockets: `SmallEngine`, and a message to put into it.
+"""An engine on a real spool, without sockets: `SmallEngine`, and a message to put into it; `SmallGateway` is one that can be controlled.
 
 Connectors are ports without sessions; a test attaches a `Carrier` where messages are to leave. `close` and a second `SmallEngine` in the
 same folder are a restart.
@@ -10,7 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import gevent
+
 from emg.config.load import load_text
+from emg.connectors.smpp.incoming import IncomingConnector
+from emg.connectors.smpp.outgoing import OutgoingConnector
+from emg.control import ctl
+from emg.control.client import Client, Refused
+from emg.control.server import ControlServer
 from emg.engine import events
 from emg.engine.carrier import Carrier
 from emg.engine.engine import build, resume
@@ -18,6 +25,7 @@ from emg.engine.logs import Logs
 from emg.engine.operations import Operations
 from emg.engine.port import Port
 from emg.engine.switches import Switches
+from emg.errors import ConfigError
 from emg.message import Encoding, Kind, Message, Want
 from emg.rules import retry_smpp
 from emg.rules.routes import RouteTable
@@ -156,3 +164,55 @@ class SmallEngine:
         lane = self.lanes.get(queue)
         assert lane.size == len(lane.waiting) + lane.in_flight + lane.spilled_count + lane.deferred, queue
         return lane.size
+
+
+class SmallGateway:
+    """What the control API needs: the engine, and real connectors that listen on a port of the system's choice, or wait for messages."""
+
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        self.small = SmallEngine(folder, **settings)
+        self.engine = self.small.engine
+        self.config = self.small.config
+        self.started_at = time.time()
+        self.lag = 0.0
+        self.stop_asked = False
+        self.reload_fault = ""
+        self.connectors: dict[str, IncomingConnector | OutgoingConnector] = {}
+        for name, port in self.engine.ports.items():
+            kind = IncomingConnector if port.incoming else OutgoingConnector
+            port.started = port.reachable = False
+            self.connectors[name] = kind(self.engine, port)
+        self.connectors["customers"].start()
+        self.server = ControlServer(self)
+        self.server.start()
+        self.server.restore()
+
+    def reload(self) -> dict[str, Any]:
+        if self.reload_fault:
+            raise ConfigError("server.cfg", 7, self.reload_fault)
+        return {"connectors_changed": ["one"]}
+
+    def request_stop(self) -> None:
+        self.stop_asked = True
+
+    def close(self) -> None:
+        self.server.stop()
+        for connector in self.connectors.values():
+            connector.stop(0.1)
+        self.small.close()
+
+    def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
+        """(HTTP status, answer) by the real client, in a native thread: it waits without gevent."""
+        return gevent.get_hub().threadpool.apply(_ask, (self.config.control, method, path, body))
+
+    def ctl(self, *arguments: str) -> int:
+        """`emg ctl` with these arguments, in a native thread; gives its exit code."""
+        code: int = gevent.get_hub().threadpool.apply(ctl.main, (["-s", self.config.control, *arguments],))
+        return code
+
+
+def _ask(path: str, method: str, where: str, body: dict[str, Any] | None) -> tuple[int, Any]:
+    try:
+        return Client(path, 30.0).call(method, where, body)
+    except Refused as refused:
+        return refused.status, refused.answer
