@@ -10,26 +10,38 @@ it to `Lanes.release`, which puts everything unanswered back when the session en
 """
 
 from array import array
+from collections import deque
 from collections.abc import Callable
 
 from emg.message import Message
 
 
 class Carrier:
-    """One session's sending side; created with the session, given to its lanes when it may send."""
+    """One session's sending side; created with the session, given to its lanes when it may send.
 
-    __slots__ = ("_assigned", "_sealed", "in_flight", "name", "slot", "transmit", "up", "window")
+    At most `window` messages are transmitted and unanswered. Up to `depth` are in flight: the others are marked already and *ready*, so
+    that the next one leaves the moment an answer comes, and not a commit later.
+    """
+
+    __slots__ = ("_assigned", "_ready", "_sealed", "depth", "in_flight", "name", "slot", "transmit", "up", "window")
 
     def __init__(self, slot: int, name: str, window: int, transmit: Callable[[Message], None]) -> None:
         self.slot = slot
         self.name = name
         self.window = window
+        self.depth = window
         self.transmit = transmit
         self.up = True
         self.in_flight: dict[int, Message] = {}
-        """Assigned or transmitted, not yet settled; in order."""
+        """Assigned, ready or transmitted, not yet settled; in order."""
         self._assigned: list[Message] = []
         self._sealed: list[Message] = []
+        self._ready: deque[Message] = deque()
+
+    @property
+    def transmitted(self) -> int:
+        """Messages that wait for their answer."""
+        return len(self.in_flight) - len(self._assigned) - len(self._sealed) - len(self._ready)
 
     def assign(self, message: Message) -> None:
         """To be transmitted after the next commit; the caller has told the spool that the marks change."""
@@ -43,25 +55,40 @@ class Carrier:
         return array("q", self.in_flight).tobytes()
 
     def marked(self) -> None:
-        """The marks are on disk: transmit."""
-        sealed, self._sealed = self._sealed, []
-        if self.up:
-            in_flight = self.in_flight
-            for message in sealed:
-                if message.id in in_flight:
-                    self.transmit(message)
+        """The marks are on disk: transmit what the window allows."""
+        if self._sealed:
+            self._ready += self._sealed
+            self._sealed = []
+            self.advance()
 
     def unmarked(self) -> None:
         """They are not: the same messages wait for the next commit."""
         self._assigned = self._sealed + self._assigned
         self._sealed = []
 
+    def advance(self) -> None:
+        """Transmit ready messages as far as the window has room."""
+        ready = self._ready
+        if ready and self.up:
+            room = self.window - self.transmitted
+            while room > 0 and ready:
+                room -= 1
+                self.transmit(ready.popleft())
+
+    def take_ready(self) -> list[Message]:
+        """Messages that are marked and not transmitted, to be put back into their lanes."""
+        taken = list(self._ready)
+        self._ready.clear()
+        for message in taken:
+            del self.in_flight[message.id]
+        return taken
+
     def untransmitted(self) -> set[int]:
-        """Ids that are assigned and have certainly not been sent."""
-        return {message.id for message in self._assigned} | {message.id for message in self._sealed}
+        """Ids that are in flight and have certainly not been sent."""
+        return {message.id for held in (self._assigned, self._sealed, self._ready) for message in held}
 
     def withdraw(self, message_id: int) -> None:
-        """Take back an assigned message."""
+        """Take back a message whose commit failed."""
         self.in_flight.pop(message_id, None)
         self._assigned = [message for message in self._assigned if message.id != message_id]
         self._sealed = [message for message in self._sealed if message.id != message_id]

@@ -83,6 +83,7 @@ class Deliverer:
             lane.cap = port.throttle.window(carrier.window)
             lane.paused_until = time.monotonic() + port.throttle.wait(time.monotonic())
             self._lanes.put_back(message, lane, changed=False)
+            self._lanes.recall(lane)
             return
         port.counters.retried += 1
         self._note(message, port, carrier, cause, status, decision.at)

@@ -82,7 +82,7 @@ def why_waiting(engine: Engine, lane: Lane) -> str:
         return "being read from disk"
     if not lane.heap and (lane.delayed or lane.deferred):
         return _due(lane)
-    if all(len(carrier.in_flight) >= min(carrier.window, lane.cap) for carrier in lane.carriers):
+    if all(len(carrier.in_flight) >= min(carrier.depth, lane.cap) for carrier in lane.carriers):
         slowed = f", of which the far side leaves us {lane.cap}" if lane.cap < UNLIMITED else ""
         return f"the window is full: {lane.in_flight} messages wait for their answers{slowed}"
     if lane.wake_planned > now:

@@ -5,7 +5,8 @@ incoming messages. Order is (rank, id): priority, then arrival. Only the head is
 *spilled* and is loaded page by page, what has to wait for a time is *delayed* (a few, in memory) or *deferred* (in the spool).
 
 `pump` hands messages to carriers within window, rate, hold and pause. Messages to one destination stay on one carrier while
-any of them is in flight, so that two sessions cannot overtake each other (design section 4, invariant 5).
+any of them is in flight, so that two sessions cannot overtake each other (design section 4, invariant 5); reports, each about
+another message, take any.
 A lane never loses a message: every way out of it is a call of `Lanes`.
 """
 
@@ -182,7 +183,7 @@ class Lane:
             if waiting.get(number) is not message:
                 heappop(heap)
                 continue
-            carrier = self._carrier_for(message.dest)
+            carrier = self._carrier_for(message)
             if carrier is None:
                 return 0.0
             if pacer is not None and not pacer.take(now):
@@ -190,33 +191,33 @@ class Lane:
             heappop(heap)
             del waiting[number]
             if assign(self, carrier, message):
-                self._stick(message.dest, carrier)
+                self._stick(message, carrier)
         return 0.0
 
-    def _carrier_for(self, dest: str) -> Carrier | None:
+    def _carrier_for(self, message: Message) -> Carrier | None:
         carriers, cap = self.carriers, self.cap
         if len(carriers) == 1:
             carrier = carriers[0]
-            return carrier if len(carrier.in_flight) < min(carrier.window, cap) else None
-        stuck = self._sticky.get(dest)
+            return carrier if len(carrier.in_flight) < min(carrier.depth, cap) else None
+        stuck = self._sticky.get(message.dest) if message.report is None else None
         if stuck is not None:
             carrier = stuck[0]  # type: ignore[assignment]
             if carrier.up:
-                return carrier if len(carrier.in_flight) < min(carrier.window, cap) else None
-            del self._sticky[dest]
+                return carrier if len(carrier.in_flight) < min(carrier.depth, cap) else None
+            del self._sticky[message.dest]
         for offset in range(len(carriers)):
             carrier = carriers[(self._next_carrier + offset) % len(carriers)]
-            if len(carrier.in_flight) < min(carrier.window, cap):
+            if len(carrier.in_flight) < min(carrier.depth, cap):
                 self._next_carrier = (self._next_carrier + offset + 1) % len(carriers)
                 return carrier
         return None
 
-    def _stick(self, dest: str, carrier: Carrier) -> None:
+    def _stick(self, message: Message, carrier: Carrier) -> None:
         self.in_flight += 1
-        if len(self.carriers) > 1:
-            stuck = self._sticky.get(dest)
+        if len(self.carriers) > 1 and message.report is None:
+            stuck = self._sticky.get(message.dest)
             if stuck is None:
-                self._sticky[dest] = [carrier, 1]
+                self._sticky[message.dest] = [carrier, 1]
             else:
                 stuck[1] += 1  # type: ignore[operator]
 

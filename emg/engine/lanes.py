@@ -168,7 +168,17 @@ class Lanes:
         lane.unstick(message.dest)
         self.spool.mark(carrier)
         self._dirty[lane] = None
+        carrier.advance()
         return lane
+
+    def recall(self, lane: Lane) -> None:
+        """Nothing more is to leave this lane for now: put back what is marked but not transmitted."""
+        for carrier in lane.carriers:
+            for message in carrier.take_ready():
+                self.spool.mark(carrier)
+                home = self.by_name[message.queue]
+                home.unstick(message.dest)
+                self.put_back(message, home, changed=False)
 
     def finished(self, message: Message, lane: Lane) -> None:
         """The message has left the lane for good."""

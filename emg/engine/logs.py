@@ -155,7 +155,13 @@ class Logs:
     # -- refusals
 
     def refusal(self, logger: logging.Logger, session_name: str, pdu_name: str, error: Rejected) -> None:
-        """A request was refused: told, up to a number of times a minute for each session and connector, then counted."""
+        """A request was refused."""
+        self.complain(logger, session_name, "%s refused (%s): %s", pdu_name, error.cause.value, error.reason)
+
+    def complain(self, logger: logging.Logger, session_name: str, text: str, *values: object) -> None:
+        """What a peer can cause as often as it likes: told, up to a number of times a minute for each session and connector, then
+        counted. `text` and `values` as for a logger.
+        """
         now = time.monotonic()
         if now - self._swept >= REFUSAL_SECONDS:
             self._sweep(now)
@@ -168,9 +174,9 @@ class Logs:
         own.told += 1
         if own is not whole:
             whole.told += 1
-        logger.info("session %s: %s refused (%s): %s", session_name, pdu_name, error.cause.value, error.reason)
+        logger.info("session %s: " + text, session_name, *values)  # noqa: G003  two constants
         if own.told == REFUSALS_A_SESSION:
-            logger.info("session %s: more refusals are only counted for now", session_name)
+            logger.info("session %s: more of this kind is only counted for now", session_name)
 
     def _refused(self, key: str, logger: logging.Logger, now: float) -> _Refusals:
         refusals = self._refusals.get(key)

@@ -63,6 +63,8 @@ class Switches:
             own = connector.held if connector is not None else None
         if own is not None and own != lane.held:
             lane.held = own
+            if own:
+                self._lanes.recall(lane)
             self._lanes.touch(lane)
 
     def hold(self, lane: Lane, *, held: bool) -> None:

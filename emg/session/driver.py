@@ -247,7 +247,7 @@ class Driver:
         if self._closed:
             return
         now = time.monotonic()
-        if self._output and now - self._last_progress > STALL_SECONDS:
+        if self._writing and now - self._last_progress > STALL_SECONDS:
             self.close(f"the peer read nothing for {STALL_SECONDS:.0f} s")
             return
         if self._hung_up:

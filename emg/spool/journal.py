@@ -143,7 +143,7 @@ class Journal:
 
 
 def _due(rows: dict[Any, tuple[int, Any]], horizon: int, portion: int) -> list[Any]:
-    found = []
+    found: list[Any] = []
     for number, row in rows.values():  # oldest first: that is their order
         if number > horizon or len(found) >= portion:
             break

@@ -32,9 +32,9 @@ def insert_rows(db: sqlite3.Connection, table: str, width: int, rows: Sequence[S
     """Put rows into a table; those with the same key are replaced."""
     if rows:
         mark = "(" + ",".join("?" * width) + ")"
-        run(db, f"INSERT OR REPLACE INTO {table} VALUES ", mark, "", list(chain.from_iterable(rows)), width)
+        run(db, f"INSERT OR REPLACE INTO {table} VALUES ", mark, "", list(chain.from_iterable(rows)), width)  # noqa: S608 -- our own names
 
 
 def delete_rows(db: sqlite3.Connection, table: str, column: str, keys: Sequence[Any]) -> None:
     """Delete the rows with these keys, as far as they exist."""
-    run(db, f"DELETE FROM {table} WHERE {column} IN (", "?", ")", keys, 1)
+    run(db, f"DELETE FROM {table} WHERE {column} IN (", "?", ")", keys, 1)  # noqa: S608 -- our own names

@@ -58,7 +58,7 @@ class Spool:
         self._next_id = next_id
         self._id_limit = self._reserved = next_id + ID_BLOCK
         self._queues = queues
-        (self._slot,) = db.execute("SELECT coalesce(max(slot), 0) FROM mark").fetchone()
+        self._slot = int(db.execute("SELECT coalesce(max(slot), 0) FROM mark").fetchone()[0])
         self.on_close: list[Callable[[], None]] = []
         self._pending = Batch()
         self._planned = False

@@ -161,7 +161,7 @@ class IncomingSession(Session):
         self.user = user
         self.inbox.adopt()
         if self.attached:
-            self.carrier.window = self.machine.window = self._window()
+            self.attach(self._window())
 
     def pdu_for(self, message: Message) -> Pdu:
         """deliver_sm."""

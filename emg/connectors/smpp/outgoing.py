@@ -269,7 +269,7 @@ class OutgoingSession(Session):
     def measure(self, seconds: float) -> None:
         """For WINDOWSIZE=auto: called about every second."""
         if self.auto is not None and self.attached:
-            full = len(self.carrier.in_flight) >= self.carrier.window
+            full = self.carrier.transmitted >= self.carrier.window
             self.attach(self.auto.feed(self._answers, seconds, full=full))
             self._answers = 0
 
