@@ -92,6 +92,8 @@ class Gateway:
         port = Port(config, lane, scheme_of(config))
         self.engine.ports[config.name] = port
         lane.held = config.hold
+        if self._control is not None:
+            self._control.adopt(port)
         kind = IncomingConnector if port.incoming else OutgoingConnector
         self.connectors[config.name] = kind(self.engine, port)
 
@@ -255,6 +257,7 @@ def main(argv: list[str]) -> int:
 
 
 def _reload(gateway: Gateway) -> None:
+    gateway.engine.logs.reopen()  # SIGHUP is also how logrotate says that it has moved them away
     try:
         gateway.reload()
     except EmgError as error:

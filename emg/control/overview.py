@@ -82,12 +82,9 @@ def totals(api: "Api") -> dict[str, int]:
 def reload(api: "Api", _request: Request) -> dict[str, Any]:
     """Read the configuration again; nothing changes when it has a fault."""
     try:
-        told = api.gateway.reload()
+        return api.gateway.reload()
     except EmgError as error:
         raise ControlError(f"the configuration stays as it was: {error}", 409) from error
-    for port in api.engine.ports.values():
-        api.switches.adopt(port)
-    return told
 
 
 def stop(api: "Api", _request: Request) -> Status:

@@ -23,6 +23,7 @@ from gevent.pywsgi import WSGIHandler, WSGIServer
 from emg.control import connectors, messages, metrics, overview, queues
 from emg.control.routes import Gateway, Request, Route, Status, Table, Text
 from emg.engine.operations import Operations
+from emg.engine.port import Port
 from emg.engine.switches import Switches
 from emg.errors import ControlError, EmgError
 from emg.session.listen import resolve
@@ -172,6 +173,10 @@ class ControlServer:
     def restore(self) -> None:
         """Apply what operators had switched before the restart. Raises SpoolError."""
         self.api.switches.restore(self._gateway.engine.ports)
+
+    def adopt(self, port: Port) -> None:
+        """A connector was made anew by a reload: it is as its operator left it."""
+        self.api.switches.adopt(port)
 
     def _serve(self, listener: Any, table: Table) -> None:
         server = WSGIServer(

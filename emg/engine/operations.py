@@ -130,6 +130,8 @@ class Sweep:
 
     def _in_memory(self) -> None:
         lane = self.lane
+        if not self.dry:
+            self._engine.lanes.recall(lane)
         for message in sorted(lane.waiting.values(), key=_order):
             if self._selection.takes(message) and message.id in lane.waiting:
                 if not self.dry:
