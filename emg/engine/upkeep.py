@@ -36,6 +36,7 @@ class Upkeep:
         """`now` in epoch seconds."""
         engine = self._engine
         engine.lanes.tick(now)
+        engine.logs.sweep()
         for wrong in engine.logins.reports(time.monotonic()):
             log.warning("%d wrong logins as %r from %s", wrong.count, wrong.account, wrong.address)
         if now >= self._next_sweep and not self._sweeping:
