@@ -20,6 +20,8 @@ GENERAL = "emg"
 CONNECTOR = "emg.connector."
 REFUSALS_A_SESSION = 10
 """Lines a minute about one session's refusals; what comes beyond is counted and told in one line."""
+REFUSALS_AN_ADDRESS = 50
+"""The same about those of one address who have not bound."""
 REFUSALS_A_CONNECTOR = 200
 REFUSAL_SECONDS = 60.0
 MOST_REFUSED = 10_000
@@ -156,27 +158,30 @@ class Logs:
 
     def refusal(self, logger: logging.Logger, session_name: str, pdu_name: str, error: Rejected) -> None:
         """A request was refused."""
-        self.complain(logger, session_name, "%s refused (%s): %s", pdu_name, error.cause.value, error.reason)
+        text = "session %s: %s refused (%s): %s"
+        self.complain(logger, f"session {session_name}", text, session_name, pdu_name, error.cause.value, error.reason)
 
-    def complain(self, logger: logging.Logger, session_name: str, text: str, *values: object) -> None:
-        """What a peer can cause as often as it likes: told, up to a number of times a minute for each session and connector, then
-        counted. `text` and `values` as for a logger.
+    def complain(
+        self, logger: logging.Logger, about: str, text: str, *values: object, most: int = REFUSALS_A_SESSION
+    ) -> None:
+        """What peers can cause as often as they like: told up to `most` times a minute about each of them, and up to a number of times for
+        each connector, then counted. `text` and `values` as for a logger.
         """
         now = time.monotonic()
         if now - self._swept >= REFUSAL_SECONDS:
             self._sweep(now)
         whole = self._refused(logger.name, logger, now)
         own = whole
-        if session_name in self._refusals or len(self._refusals) < MOST_REFUSED:
-            own = self._refused(session_name, logger, now)
-        if own.told >= REFUSALS_A_SESSION or whole.told >= REFUSALS_A_CONNECTOR:
+        if about in self._refusals or len(self._refusals) < MOST_REFUSED:
+            own = self._refused(about, logger, now)
+        if own.told >= most or whole.told >= REFUSALS_A_CONNECTOR:
             return
         own.told += 1
         if own is not whole:
             whole.told += 1
-        logger.info("session %s: " + text, session_name, *values)  # noqa: G003  two constants
-        if own.told == REFUSALS_A_SESSION:
-            logger.info("session %s: more of this kind is only counted for now", session_name)
+        logger.info(text, *values)
+        if own.told == most:
+            logger.info("%s: more of this kind is only counted for now", about)
 
     def _refused(self, key: str, logger: logging.Logger, now: float) -> _Refusals:
         refusals = self._refusals.get(key)
@@ -198,11 +203,10 @@ class Logs:
                 continue
             del self._refusals[key]
             if refusals.seen > refusals.told:
-                what = "connector" if key == refusals.logger.name else f"session {key}"
-                name = "" if key != refusals.logger.name else " " + key.removeprefix(CONNECTOR)
+                whose = "connector " + key.removeprefix(CONNECTOR) if key == refusals.logger.name else key
                 refusals.logger.info(
-                    "%s%s: %d refusals within %.0f s, %d of them told",
-                    what, name, refusals.seen, now - refusals.since, refusals.told,
+                    "%s: %d refusals within %.0f s, %d of them told",
+                    whose, refusals.seen, now - refusals.since, refusals.told,
                 )  # fmt: skip
 
 

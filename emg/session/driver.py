@@ -23,7 +23,8 @@ import gevent.socket
 from emg.errors import EmgError
 from emg.session.tls import TlsPipe
 
-READ_SIZE = 65536
+READ_SIZE = 8192
+"""Octets read at once, a hundred messages: what one session may do before the others have their turn."""
 OUTPUT_HIGH = 262144
 """Octets waiting to be written above which the peer is no longer read from."""
 STALL_SECONDS = 60.0

@@ -41,6 +41,7 @@ class IncomingConnector:
         self.engine = engine
         self.port = port
         self.listener: Listener | None = None
+        self.log = logging.getLogger(f"emg.connector.{port.name}")
         self._sessions: dict[str, IncomingSession] = {}
         self._numbers = itertools.count(1)
         self.configure()
@@ -108,7 +109,7 @@ class IncomingConnector:
 
     def _on_socket(self, sock: gevent.socket.socket, ip: str, _port: int) -> None:
         if not self.access.allows(ip):
-            log.info("connector %s: %s is not let in by ACCESS", self.port.name, ip)
+            self.engine.logs.complain(self.log, f"strangers from {ip}", "%s is not let in by ACCESS", ip)
             sock.close()
             return
         name = f"{self.port.name}#{next(self._numbers)}"
@@ -188,7 +189,7 @@ class IncomingSession(Session):
                 delay = self.engine.logins.failed(bind.system_id, self.ip, now)
                 gevent.spawn_later(min(delay, self.connector.timers.bind / 2), self._refuse_bind, bind, status)
                 return
-            self.log.info("bind of %r from %s refused: %s", bind.system_id, self.ip, reason)
+            self.complain("refused as %r: %s", bind.system_id, reason)
             self._refuse_bind(bind, status)
             return
         self.engine.logins.succeeded(bind.system_id, self.ip)

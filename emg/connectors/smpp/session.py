@@ -11,11 +11,11 @@ from typing import Any
 
 import gevent.socket
 
-from emg.config.model import ConnectorConfig
+from emg.config.model import ConnectorConfig, MaybeSent
 from emg.connectors.smpp.statuses import cause_of, status_of
-from emg.config.model import MaybeSent
 from emg.engine.carrier import Carrier
 from emg.engine.engine import Engine
+from emg.engine.logs import REFUSALS_A_SESSION, REFUSALS_AN_ADDRESS
 from emg.engine.port import Port
 from emg.errors import Cause, EmgError, LocalProtocolError, Rejected
 from emg.message import Message
@@ -67,6 +67,7 @@ class Session:
         self.driver = Driver(sock, machine, self, peer=ip, tls=tls)
         self.carrier = Carrier(engine.spool.new_slot(), name, 1, self.transmit)
         self.attached = False
+        self._broken = False
         self.handlers: dict[type, Callable[[Any, float], None]] = {
             Request: self._on_request,
             Answer: self._on_answer,
@@ -93,7 +94,18 @@ class Session:
         for event in events:
             self.handlers[type(event)](event, now)
         self.detach()
-        self.log.info("session %s %s ended: %s", self.name, self.describe(), reason)
+        if self.account:
+            self.log.info("session %s %s ended: %s", self.name, self.describe(), reason)
+        elif not self._broken:
+            self.complain("ended: %s", reason)
+
+    def complain(self, text: str, *values: object) -> None:
+        """A line that the peer can cause as often as he likes: bounded for each session, and for each address of those not bound."""
+        text = "session %s %s " + text
+        about, most = f"session {self.name}", REFUSALS_A_SESSION
+        if not self.account:
+            about, most = f"strangers from {self.ip}", REFUSALS_AN_ADDRESS
+        self.engine.logs.complain(self.log, about, text, self.name, self.describe(), *values, most=most)
 
     def describe(self) -> str:
         """Who is at the other end."""
@@ -192,10 +204,14 @@ class Session:
     # -- the session itself
 
     def _on_note(self, event: Note, _now: float) -> None:
-        self.log.info("session %s %s: %s", self.name, self.describe(), event.text)
+        self.complain("met: %s", event.text)
 
     def _on_broken(self, event: Broken, _now: float) -> None:
-        self.log.warning("session %s %s broken: %s", self.name, self.describe(), event.reason)
+        if self.account:
+            self.log.warning("session %s %s broken: %s", self.name, self.describe(), event.reason)
+        else:
+            self._broken = True
+            self.complain("broken: %s", event.reason)
         self.driver.flush()
 
     def _on_unbound(self, event: Unbound, _now: float) -> None:
