@@ -307,7 +307,7 @@ class Reporter:
         self, ticket: OpenReport, state: State, error: str, report: Report | None, *, accept: bool
     ) -> list[Message]:
         made = []
-        if ticket.want and wants_report(ticket.want, state):
+        if wants_report(ticket.want, state):
             message = self._report_message(ticket, ticket.id, state, error, report, 1, state is State.DELIVERED)
             made.append(message)
             self._keep(message, accept=accept)

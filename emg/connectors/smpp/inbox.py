@@ -9,7 +9,7 @@ from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from emg.config.model import Mode, Operation
+from emg.config.model import Mode, Operation, UserConfig
 from emg.connectors.smpp import inquiries
 from emg.connectors.smpp.statuses import status_of
 from emg.engine.receive import Sender
@@ -39,6 +39,8 @@ class Inbox:
         self._port = session.port
         self._sender = Sender("", None)
         self._pending_limit = PENDING
+        self._particular = False
+        """The account has settings that change or forbid its messages."""
         self.handlers: dict[type[Pdu], Callable[[Any, float], None]] = {
             SubmitSm: self._submit,
             DataSm: self._data,
@@ -56,6 +58,9 @@ class Inbox:
             self._pending_limit = user.windowsize
         else:
             self._pending_limit = PENDING
+        self._particular = user is not None and bool(
+            user.force_sourceaddr or user.sourceaddr or self._per_part(user) or Operation.SUBMIT not in user.operations
+        )
 
     # -- submissions
 
@@ -75,8 +80,7 @@ class Inbox:
             raise Rejected(Cause.NOT_ALLOWED, f"MODE of connector {self._port.name} is TRANSMIT")
         if self._session.machine.owed > self._pending_limit:
             raise Rejected(Cause.THROTTLED, f"more than {self._pending_limit} requests unanswered")
-        user = self._sender.user
-        if user is not None:
+        if self._particular:
             self._apply_account(message)
         argument = [sequence, 0]
         argument[1] = self._engine.receiver.receive(message, self._port, self._sender, done, argument)
@@ -88,11 +92,12 @@ class Inbox:
             message.source, message.source_ton, message.source_npi = normal_source(user.force_sourceaddr, 0, 0)
         elif user.sourceaddr and not any(fnmatchcase(message.source, pattern) for pattern in user.sourceaddr):
             raise Rejected(Cause.BAD_SOURCE, f"account {user.name} may not send from {message.source!r}")
-        per_part = user.perpartdlr if user.perpartdlr is not None else self._port.config.perpartdlr
-        if per_part:
-            message.per_part = True
+        message.per_part = self._per_part(user)
         if Operation.SUBMIT not in user.operations:
             raise Rejected(Cause.NOT_ALLOWED, f"account {user.name} may not submit")
+
+    def _per_part(self, user: UserConfig) -> bool:
+        return user.perpartdlr if user.perpartdlr is not None else self._port.config.perpartdlr
 
     def _submitted(self, argument: list[int], error: SpoolError | None) -> None:
         sequence, number = argument
