@@ -79,10 +79,8 @@ def start(api: "Api", request: Request) -> dict[str, Any]:
 def stop(api: "Api", request: Request) -> Any:
     """Stop a connector: it takes nothing new, answers what is in its windows, and stays stopped over restarts."""
     connector = find(api, request.path["name"])
-    api.switches.stop(connector.port, stopped=True)
-    if not connector.port.started and not connector.sessions():
-        return row(connector)
     stopping = gevent.spawn(connector.stop, api.gateway.config.draintime)
+    api.switches.stop(connector.port, stopped=True)
     stopping.join(timeout=STOP_SECONDS)
     return row(connector) if stopping.ready() else Status(202, row(connector))
 
@@ -135,7 +133,14 @@ ROUTES = (
     Route("GET", "/connectors", listing, "all connectors", "/connectors"),
     Route("GET", f"/connectors/{NAME}", details, "one connector, its sessions and queues", "/connectors/<name>"),
     Route("POST", f"/connectors/{NAME}/start", start, "start it", "/connectors/<name>/start", limited=False),
-    Route("POST", f"/connectors/{NAME}/stop", stop, "stop it, also over restarts", "/connectors/<name>/stop"),
+    Route(
+        "POST",
+        f"/connectors/{NAME}/stop",
+        stop,
+        "stop it, also over restarts",
+        "/connectors/<name>/stop",
+        limited=False,
+    ),
     Route("POST", f"/connectors/{NAME}/hold", hold, "sessions stay, messages wait", "/connectors/<name>/hold"),
     Route("POST", f"/connectors/{NAME}/release", release, "end a hold", "/connectors/<name>/release"),
     Route("GET", "/sessions", sessions, "sessions; ?connector= and ?account= choose", "/sessions"),

@@ -25,7 +25,7 @@ from emg.control.routes import Gateway, Request, Route, Status, Table, Text
 from emg.engine.operations import Operations
 from emg.engine.port import Port
 from emg.engine.switches import Switches
-from emg.errors import ControlError, EmgError
+from emg.errors import ControlError, EmgError, SpoolError
 from emg.session.listen import resolve
 
 LONGEST_BODY = 65536
@@ -116,8 +116,10 @@ class Application:
             raise ControlError(f"no result within {REQUEST_SECONDS:g} s", 503) from None
         except ControlError:
             raise
-        except EmgError as error:  # the spool, a configuration: a sentence that was written for people
-            raise ControlError(str(error), 503 if route.method == "GET" else 409) from error
+        except SpoolError as error:
+            raise ControlError(str(error), 503) from error
+        except EmgError as error:  # a configuration, an address: a sentence that was written for people
+            raise ControlError(str(error), 409) from error
 
 
 def _utf8(path: str) -> str:

@@ -117,6 +117,7 @@ def cancel(engine: Engine, message_id: int) -> dict[str, Any]:
     outcomes = [(number, _cancel_one(engine, number)) for number in ids_of(engine, message_id)]
     ended = [number for number, outcome in outcomes if not outcome]
     if ended:
+        engine.spool.settle(SECONDS)
         return {"id": message_id, "cancelled": len(ended), "not_cancelled": len(outcomes) - len(ended)}
     reason = outcomes[0][1]
     raise ControlError(f"message {message_id} {reason}", 404 if reason == _UNKNOWN else 409)

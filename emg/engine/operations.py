@@ -91,12 +91,13 @@ class Sweep:
         lane = self.lane
         claimed = False
         try:
-            self._engine.spool.ask(_nothing)  # what was accepted up to now is kept, or was taken back
+            self._engine.spool.settle()  # what was accepted up to now is kept, or was taken back
             claimed = self._claim()
             self._in_memory()
             for _ in range(MOST_ROUNDS):
                 if not self._round() or self.dry:
                     break
+            self._engine.spool.settle()
         except Stopped as reason:
             self.fault = str(reason)
         except SpoolError as error:
@@ -251,10 +252,6 @@ class Move(Act):
         self._spool.update(message, target.number, place)
         self._spool.event(message.id, events.encode(events.Moved(message.id, now, source.name, target.name)))
         self._lanes.touch(target)
-
-
-def _nothing(_db: sqlite3.Connection) -> None:
-    """A read that only waits for its turn."""
 
 
 def _order(message: Message) -> tuple[int, int]:

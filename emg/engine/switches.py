@@ -13,6 +13,8 @@ from emg.spool.spool import Spool
 
 HOLD = "hold:"
 STOP = "stop:"
+SECONDS = 10.0
+"""How long the answer waits for the disk."""
 
 log = logging.getLogger("emg.engine")
 
@@ -68,7 +70,7 @@ class Switches:
             self._lanes.touch(lane)
 
     def hold(self, lane: Lane, *, held: bool) -> None:
-        """Hold or release a queue; on disk with the next commit."""
+        """Hold or release a queue; on disk when this returns. Raises SpoolError when it is done, but could not be kept."""
         self._holds[lane.name] = held
         self._spool.execute("INSERT OR REPLACE INTO setting VALUES (?,?)", (HOLD + lane.name, int(held)))
         self._apply(lane)
@@ -76,9 +78,10 @@ class Switches:
             if other.name.startswith(lane.name + "/"):
                 self._apply(other)
         log.info("queue %s was %s by an operator", lane.name, "put on hold" if held else "released")
+        self._spool.settle(SECONDS)
 
     def stop(self, port: Port, *, stopped: bool) -> None:
-        """Note that an operator stopped or started a connector; on disk with the next commit."""
+        """Note that an operator stopped or started a connector; as `hold`."""
         port.stopped = stopped
         if stopped:
             self._stopped.add(port.name)
@@ -86,3 +89,5 @@ class Switches:
         else:
             self._stopped.discard(port.name)
             self._spool.execute("DELETE FROM setting WHERE name = ?", (STOP + port.name,))
+        log.info("connector %s was %s by an operator", port.name, "stopped" if stopped else "started")
+        self._spool.settle(SECONDS)

@@ -251,6 +251,10 @@ class Spool:
         except gevent.Timeout:
             raise SpoolError(f"the spool did not answer within {seconds:g} s") from None
 
+    def settle(self, seconds: float = 30.0) -> None:
+        """Wait until everything given up to now is on disk. Raises SpoolError when it is not by then; it is kept later, or redone."""
+        self.ask(_nothing, seconds)
+
     # -- committing
 
     @property
@@ -368,6 +372,10 @@ def _tell(batch: Batch, error: SpoolError | None) -> None:
             done(argument, error)
         except Exception:  # one caller's fault must not keep the others of this commit from their answers
             log.exception("a callback after a commit failed")
+
+
+def _nothing(_db: sqlite3.Connection) -> None:
+    """A read that only waits for its turn."""
 
 
 def _hand_out(batch: Batch) -> None:
