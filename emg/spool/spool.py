@@ -13,6 +13,7 @@ import logging
 import sqlite3
 import time
 from collections.abc import Callable
+from math import ceil
 from typing import Any, TypeVar, cast
 
 import gevent
@@ -119,8 +120,11 @@ class Spool:
             raise SpoolError("the spool is full", full=True)
 
     def accept(self, message: Message, queue: int, place: int = RESIDENT) -> None:
-        """Keep a new message (or a report, or a part) with the next commit."""
-        row = (message.id, queue, message.rank, place, int(message.due), int(message.expires), _encode(message))
+        """Keep a new message (or a report, or a part) with the next commit.
+
+        The row's times are whole seconds, rounded up: nothing leaves before it is due, or ends before its validity does.
+        """
+        row = (message.id, queue, message.rank, place, ceil(message.due), ceil(message.expires), _encode(message))
         if place == RESIDENT:
             self._pending.intake.residents.append(row)
         else:
@@ -161,8 +165,8 @@ class Spool:
             queue,
             message.rank,
             place,
-            int(message.due),
-            int(message.expires),
+            ceil(message.due),
+            ceil(message.expires),
             body,
         )
         if not self._planned:
