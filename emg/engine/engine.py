@@ -33,6 +33,8 @@ log = logging.getLogger("emg.engine")
 T = TypeVar("T")
 
 INSPECTIONS = 2
+DEADLINE_STEPS = 100_000
+"""Steps of SQLite after which a long query looks at the clock: some milliseconds."""
 _inspections = gevent.lock.BoundedSemaphore(INSPECTIONS)
 
 
@@ -72,18 +74,21 @@ class Engine:
 
     def look(self, query: Callable[[sqlite3.Connection], T], seconds: float = 30.0) -> T:
         """`inspect`, waited for. Raises SpoolError. At most `INSPECTIONS` run at once."""
+        deadline = time.monotonic() + seconds
 
-        def run() -> T:
-            with contextlib.closing(connect(Path(self.spool.path), read_only=True)) as db:
-                return query(db)
-
-        with _inspections:
+        def run() -> T | sqlite3.Error:
             try:
-                with gevent.Timeout(seconds):
-                    result: T = gevent.get_hub().threadpool.apply(run)
-                    return result
-            except (sqlite3.Error, gevent.Timeout) as error:
-                raise SpoolError(f"the spool cannot be read: {error}") from error
+                with contextlib.closing(connect(Path(self.spool.path), read_only=True)) as db:
+                    db.set_progress_handler(lambda: time.monotonic() > deadline, DEADLINE_STEPS)
+                    return query(db)
+            except sqlite3.Error as error:  # as a value: gevent prints what a worker raises
+                return error
+
+        with gevent.Timeout(seconds, SpoolError(f"the spool was not read within {seconds:g} s")), _inspections:
+            result: T | sqlite3.Error = gevent.get_hub().threadpool.apply(run)
+        if isinstance(result, sqlite3.Error):
+            raise SpoolError(f"the spool cannot be read: {result}") from result
+        return result
 
     def configure(self, config: ServerConfig, table: RouteTable | None) -> None:
         """Take the server-wide part of a new configuration."""

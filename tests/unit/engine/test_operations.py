@@ -9,7 +9,7 @@ import pytest
 
 from emg.engine import events, inspection, interventions
 from emg.engine.operations import Selection, Sweep
-from emg.errors import ControlError
+from emg.errors import ControlError, SpoolError
 from emg.message import Message, State
 from tests.engines import SmallEngine, short
 
@@ -375,3 +375,11 @@ def test_holds_and_stops_outlive_a_restart(tmp_path: Path) -> None:
     assert not small.lanes.get("one").held
     assert not small.engine.ports["two"].stopped
     small.close()
+
+
+def test_a_look_that_takes_too_long_ends(small: SmallEngine) -> None:
+    endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n"
+    with pytest.raises(SpoolError, match=r"not read within|interrupted"):
+        small.engine.look(lambda db: db.execute(endless).fetchone(), 0.05)
+    with pytest.raises(SpoolError, match="no such table"):
+        small.engine.look(lambda db: db.execute("SELECT * FROM absent").fetchone())
