@@ -75,10 +75,11 @@ class Carrier:
                 room -= 1
                 self.transmit(ready.popleft())
 
-    def take_ready(self) -> list[Message]:
-        """Messages that are marked and not transmitted, to be put back into their lanes."""
-        taken = list(self._ready)
+    def take_untransmitted(self) -> list[Message]:
+        """Messages in flight that have certainly not been sent, to be put back into their lanes."""
+        taken = [*self._ready, *self._sealed, *self._assigned]
         self._ready.clear()
+        self._sealed, self._assigned = [], []
         for message in taken:
             del self.in_flight[message.id]
         return taken

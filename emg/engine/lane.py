@@ -221,14 +221,24 @@ class Lane:
             else:
                 stuck[1] += 1  # type: ignore[operator]
 
-    def unstick(self, dest: str) -> None:
-        """A message to `dest` is not in flight any more."""
+    def unstick(self, message: Message) -> None:
+        """The message is not in flight any more."""
         self.in_flight -= 1
-        stuck = self._sticky.get(dest)
+        stuck = self._sticky.get(message.dest) if message.report is None else None
         if stuck is not None:
             stuck[1] -= 1  # type: ignore[operator]
             if not stuck[1]:
-                del self._sticky[dest]
+                del self._sticky[message.dest]
+
+    def join(self, carrier: Carrier) -> None:
+        """One session more. With the second one, what is in flight on the first begins to bind its destinations to it."""
+        self.carriers.append(carrier)
+        if len(self.carriers) == 2:
+            self._sticky.clear()
+            for other in self.carriers:
+                for message in other.in_flight.values():
+                    if message.queue == self.name and message.report is None:
+                        self._sticky.setdefault(message.dest, [other, 0])[1] += 1  # type: ignore[operator]
 
     def holds(self, message_id: int) -> bool:
         """It is in memory: waiting, delayed or in flight."""

@@ -108,7 +108,7 @@ class Lanes:
         for carrier in lane.carriers:
             if message.id in carrier.in_flight:
                 carrier.withdraw(message.id)
-                lane.unstick(message.dest)
+                lane.unstick(message)
                 return
         if message.due:
             lane.deferred -= 1
@@ -119,7 +119,7 @@ class Lanes:
 
     def attach(self, carrier: Carrier, lane: Lane) -> None:
         """The carrier may take messages from this lane."""
-        lane.carriers.append(carrier)
+        lane.join(carrier)
         self.touch(lane)
 
     def touch(self, lane: Lane) -> None:
@@ -165,19 +165,22 @@ class Lanes:
         """The carrier has its answer for this message: it is not in flight any more. The caller drops it or puts it back."""
         lane = self.by_name[message.queue]
         del carrier.in_flight[message.id]
-        lane.unstick(message.dest)
+        lane.unstick(message)
         self.spool.mark(carrier)
         self._dirty[lane] = None
         carrier.advance()
         return lane
 
     def recall(self, lane: Lane) -> None:
-        """Nothing more is to leave this lane for now: put back what is marked but not transmitted."""
+        """Nothing more is to leave this lane for now: put back what is not transmitted yet.
+
+        All of it: a message that stayed would overtake those that went back.
+        """
         for carrier in lane.carriers:
-            for message in carrier.take_ready():
+            for message in carrier.take_untransmitted():
                 self.spool.mark(carrier)
                 home = self.by_name[message.queue]
-                home.unstick(message.dest)
+                home.unstick(message)
                 self.put_back(message, home, changed=False)
 
     def finished(self, message: Message, lane: Lane) -> None:
@@ -218,7 +221,7 @@ class Lanes:
             if message.id in unsent:
                 lane = self.by_name[message.queue]
                 del carrier.in_flight[message.id]
-                lane.unstick(message.dest)
+                lane.unstick(message)
                 self.put_back(message, lane, changed=False)
             else:
                 doubtful.append(message)
