@@ -20,6 +20,9 @@ from emg.message import Kind, Message, State
 from emg.rules.retry import Verdict
 from emg.spool.spool import Spool
 
+PATIENT_TRIES = 3
+"""Attempts without an answer after which a message no longer goes again at once."""
+
 log = logging.getLogger("emg.engine")
 
 
@@ -95,8 +98,12 @@ class Deliverer:
         if not before:
             log.info("connector %s is throttled by the far side", port.name)
 
-    def unanswered(self, port: Port, carrier: Carrier, message: Message) -> None:
-        """Transmitted, and no answer will come: it may have been taken (protocol case S17)."""
+    def unanswered(self, port: Port, carrier: Carrier, message: Message, *, lost: bool = True) -> None:
+        """Transmitted, and no answer will come: it may have been taken (protocol case S17).
+
+        When the connection is `lost` it goes again at once, but for one that has seen several connections end: that may be the
+        message's doing. Where the far side lives and does not answer, each attempt may be one more copy there: the retry scheme says when.
+        """
         lane = self._lanes.settle(carrier, message)
         message.tries += 1
         message.maybe_sent = True
@@ -105,8 +112,18 @@ class Deliverer:
             port.counters.failed += 1
             self._reporter.failed(message, lane, port.provider, State.FAILED, Cause.MAYBE_SENT)
             return
-        self._note(message, port, carrier, Cause.UNANSWERED, 0, 0.0)
-        self._lanes.put_back(message, lane)
+        due = 0.0
+        if message.tries > PATIENT_TRIES or not (lost or message.kind is Kind.REPORT):
+            now = time.time()
+            decision = port.retry.decide(0, Cause.UNANSWERED, message.tries, now, message.expires, port.config.maxtries)
+            if decision.verdict is Verdict.FAIL:
+                port.counters.failed += 1
+                state = State.EXPIRED if decision.cause is Cause.EXPIRED else State.FAILED
+                self._reporter.failed(message, lane, port.provider, state, decision.cause)
+                return
+            due = decision.at
+        self._note(message, port, carrier, Cause.UNANSWERED, 0, due)
+        self._lanes.put_back(message, lane, due=due)
         if message.kind is Kind.NORMAL:
             self._open.doubt(port.provider, message)
 

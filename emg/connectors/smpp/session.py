@@ -91,6 +91,7 @@ class Session:
 
     def closed(self, events: Sequence[Any], reason: str, now: float) -> None:
         """The connection is over: everything that is unanswered goes back to its queue."""
+        self.carrier.up = False
         for event in events:
             self.handlers[type(event)](event, now)
         self.detach()
@@ -161,7 +162,8 @@ class Session:
         if event.why is Why.UNSENT:
             self.engine.deliverer.unsent(self.port, self.carrier, event.token)
         else:
-            self.engine.deliverer.unanswered(self.port, self.carrier, event.token)
+            lost = event.why is not Why.TIMEOUT
+            self.engine.deliverer.unanswered(self.port, self.carrier, event.token, lost=lost)
 
     # -- receiving
 
