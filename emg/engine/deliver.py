@@ -104,6 +104,8 @@ class Deliverer:
         When the connection is `lost` it goes again at once, but for one that has seen several connections end: that may be the
         message's doing. Where the far side lives and does not answer, each attempt may be one more copy there: the retry scheme says when.
         """
+        if not lost:  # what stands behind it on this session must not overtake it
+            self._lanes.recall(self._lanes.by_name[message.queue])
         lane = self._lanes.settle(carrier, message)
         message.tries += 1
         message.maybe_sent = True
