@@ -84,7 +84,7 @@ def test_a_move_under_traffic_sends_each_message_exactly_once(small: SmallEngine
     _two, sent_two = small.carrier("two", window=10)
     with gevent.Timeout(SECONDS):
         while len(sent_one) < 50:
-            gevent.sleep(0)
+            gevent.sleep(0.001)
         sweep = small.operations.move(small.lanes.get("one"), small.lanes.get("two"), Selection())
         late = small.submit(50, lambda number: short(f"4671{number:07d}"))
         done(sweep)
