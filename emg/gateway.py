@@ -30,7 +30,7 @@ from emg.engine.port import Port
 from emg.engine.upkeep import Upkeep
 from emg.errors import EmgError
 from emg.rules import retry_smpp
-from emg.rules.retry import RetryScheme
+from emg.rules.retry import DEFAULT_INTERVALS, RetryScheme
 from emg.rules.routes import RouteTable
 from emg.spool.opening import open_spool
 
@@ -229,9 +229,10 @@ def routes_of(config: ServerConfig) -> RouteTable | None:
 def scheme_of(config: ConnectorConfig) -> RetryScheme:
     """The retry scheme of a connector, on top of the built-in one of its direction. Raises EmgError."""
     base = retry_smpp.OPERATOR if config.type.name == "OUTGOING" else retry_smpp.CUSTOMER
-    if config.retryscheme is None:
-        return base
-    return RetryScheme.parse(_text_of(config.retryscheme), retry_smpp.NAMES, base)
+    pauses = (config.retrytime,) if config.retrytime else DEFAULT_INTERVALS
+    if config.retryscheme is not None:
+        return RetryScheme.parse(_text_of(config.retryscheme), retry_smpp.NAMES, base, pauses)
+    return RetryScheme({}, [], None, base, pauses) if config.retrytime else base
 
 
 def _text_of(path: str) -> str:

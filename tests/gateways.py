@@ -88,7 +88,7 @@ def outgoing(name: str, address: str, **keywords: Any) -> str:
     """A connector that binds to an operator: at once, one session, window 10, back soon after a lost connection."""
     chosen = {
         "TYPE": "OUTGOING", "PROTOCOL": "SMPP", "ADDRESS": address, "USERNAME": "emg", "PASSWORD": "pw", "STATIC": True,
-        "WINDOWSIZE": 10, "WAITBEFORECONNECT": 0,
+        "WINDOWSIZE": 10, "WAITBEFORECONNECT": 0, "MAXFAILEDCONNECTS": 0,
     }  # fmt: skip
     return section("CONNECTOR", name, **(chosen | keywords))
 

@@ -5,12 +5,12 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-from emg.config import kinds
+from emg.config import kinds, notyet
 from emg.config.build import TABLES, Built, Draft, build, nearest, quote
 from emg.config.connector import ConnectorConfig
 from emg.config.faults import Findings
 from emg.config.keywords import Keyword
-from emg.config.model import UserConfig
+from emg.config.model import ServerConfig, UserConfig
 from emg.config.syntax import Setting, Source, parse
 from emg.config.users import join_users
 from emg.config.values import AVAILABLE, ConnectorType, Endpoint, Protocol, SslVerify
@@ -85,6 +85,18 @@ def idle_keywords(draft: Draft, findings: Findings) -> None:
             else:
                 continue
             findings.warn(setting.file, setting.line, reason)
+
+
+def not_yet(draft: Draft, findings: Findings) -> None:
+    """Warn of keywords of the table that this version does nothing with."""
+    sections: list[tuple[str, Built[ServerConfig] | Built[ConnectorConfig] | Built[UserConfig]]] = [("", draft.general)]
+    sections += [("CONNECTOR", built) for built in draft.connectors.values()]
+    sections += [("USER", built) for built in draft.users.values()]
+    for place, built in sections:
+        for name, instead in notyet.INERT[place].items():
+            setting = built.given.get(name)
+            if setting is not None:
+                findings.warn(setting.file, setting.line, f"{name} is not available yet: {instead}")
 
 
 def _references(draft: Draft) -> Iterator[tuple[Keyword, Setting, tuple[str, ...]]]:
@@ -230,6 +242,6 @@ def nothing_to_do(draft: Draft, findings: Findings) -> None:
 
 
 RULES: tuple[Callable[[Draft, Findings], None], ...] = (
-    needed_keywords, protocols, idle_keywords, references, redirect_circles, addresses, providers, encryption, smpp_lengths, sizes,
+    needed_keywords, protocols, idle_keywords, not_yet, references, redirect_circles, addresses, providers, encryption, smpp_lengths, sizes,
     nothing_to_do,
 )  # fmt: skip

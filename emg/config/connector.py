@@ -117,7 +117,9 @@ class ConnectorConfig:
         kinds.text(12), "", "SMPP system_type sent with the bind.",
         group=LOGIN, example="VMS", only=OUTGOING, apply=REBUILD)
     interfaceversion: int = keyword(
-        kinds.VERSION, 0x34, "SMPP version sent with the bind (OUTGOING), or the highest that is spoken (INCOMING).",
+        kinds.VERSION, 0x34,
+        "SMPP version sent with the bind (OUTGOING), or the highest that is spoken (INCOMING). With 33 and MODE=BOTH each of "
+        "INSTANCES is a transmitter and a receiver session, because that version has no transceiver.",
         group=LOGIN, example="34", apply=REBUILD)
     addressrange: str = keyword(
         kinds.text(40), "", "SMPP address_range sent with the bind.",
@@ -316,22 +318,23 @@ class ConnectorConfig:
     maxtries: int = keyword(
         kinds.whole(0, 100000), 0, "Attempts for a message before it fails.",
         group=RETRIES, example="10", otherwise="no limit but its validity")
-    retrytime: float = keyword(
-        kinds.duration(), 60.0, "Pause before a message is tried again.",
-        group=RETRIES, unit="seconds", example="5m")
+    retrytime: float | None = keyword(
+        kinds.duration(zero=False), None,
+        "Pause before a message is tried again, where RETRYSCHEME gives none for the error.",
+        group=RETRIES, unit="seconds", example="5m", otherwise="10 s, then 30 s, 2 min, and 10 min each time")
     maybesent: MaybeSent = keyword(
         kinds.choice(MaybeSent), MaybeSent.RESEND,
         "What to do with a message whose connection broke before its answer came: RESEND may send it twice, FAIL may report a sent one as failed.",
         group=RETRIES, example="FAIL")
     waitbeforeconnect: float = keyword(
-        kinds.duration(), 5.0, "Pause after a connection was lost or refused.",
+        kinds.duration(), 5.0, "Pause after a connection was lost or refused; the first ones are shorter.",
         group=RETRIES, unit="seconds", example="10", only=OUTGOING)
     maxfailedconnects: int = keyword(
         kinds.whole(0, 100000), 5,
-        "After this many failed connects in a row the pause is MAXFAILEDSLEEP; 0 never lengthens it.",
+        "From this many failed connects in a row on the pause is MAXFAILEDSLEEP; 0 never lengthens it.",
         group=RETRIES, example="3", only=OUTGOING)
     maxfailedsleep: float = keyword(
-        kinds.duration(), 60.0, "The longer pause; also kept after a login was refused.",
+        kinds.duration(), 60.0, "The longer pause; also kept after a login was refused, and then doubled up to 10 minutes.",
         group=RETRIES, unit="seconds", example="5m", only=OUTGOING)
 
     loglevel: LogLevel = keyword(

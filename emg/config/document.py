@@ -101,25 +101,25 @@ def render() -> str:
     parts = [
         HEAD,
         GENERAL,
-        *_groups(table(ServerConfig).values()),
+        *_groups("", table(ServerConfig).values()),
         CONNECTOR,
-        *_groups(table(ConnectorConfig).values()),
+        *_groups("CONNECTOR", table(ConnectorConfig).values()),
     ]
-    parts += [USER, *_groups(table(UserConfig).values()), IDS, _missing()]
+    parts += [USER, *_groups("USER", table(UserConfig).values()), IDS, _missing()]
     return "\n".join(parts)
 
 
-def _groups(rows: Iterable[Keyword]) -> Iterator[str]:
+def _groups(place: str, rows: Iterable[Keyword]) -> Iterator[str]:
     order: dict[str, list[Keyword]] = {}
     for row in rows:
         order.setdefault(row.group, []).append(row)
     for group, members in order.items():
         yield f"### {group}\n"
         yield "| keyword | meaning | value | default | a change applies |\n|---|---|---|---|---|"
-        yield "\n".join(_row(row) for row in members) + "\n"
+        yield "\n".join(_row(row, notyet.INERT[place].get(row.name, "")) for row in members) + "\n"
 
 
-def _row(row: Keyword) -> str:
+def _row(row: Keyword, instead: str) -> str:
     name = f"**{row.name}**" if row.needed else row.name
     side = (row.needed if not isinstance(row.needed, bool) else None) or row.only
     if side:
@@ -129,7 +129,8 @@ def _row(row: Keyword) -> str:
         example = f"{row.name}={example}"
     says = SHORT.get(row.kind.name, row.kind.says)
     value = f"{says}<br>`{example if '=' in example else row.name}`"
-    return "| " + " | ".join(_cell(text) for text in (name, row.about, value, _default(row), row.apply.value)) + " |"
+    about = f"{row.about} *Not available yet: {instead}.*" if instead else row.about
+    return "| " + " | ".join(_cell(text) for text in (name, about, value, _default(row), row.apply.value)) + " |"
 
 
 def _default(row: Keyword) -> str:

@@ -1,9 +1,12 @@
-"""EMG's own keywords and sections that this version does not have. Pure.
+"""EMG's own keywords and sections that this version does not have, and rows of our own table that do nothing yet. Pure.
 
 They are recognised, so that somebody who brings his configuration along is told what to do rather than "unknown keyword". A keyword that
 would change where messages go or what they say is a fault: starting without it would do the wrong thing quietly. One that only chose
-a store, a licence or a log of EMG's is a warning.
+a store, a licence or a log of EMG's is a warning. `INERT` are rows of the keyword table that a configuration may hold already,
+for the day when what they belong to is there: a warning says so.
 """
+
+from collections.abc import Mapping
 
 # One long list of names is read more easily filled than one to a line:
 # fmt: off
@@ -36,6 +39,23 @@ INSTEAD = {
     "USERDB": "use USER sections or USERS",
     "USERS": "use USERS in the connector, or INCLUDE a file of USER sections",
 }
+
+INERT: Mapping[str, Mapping[str, str]] = {
+    "": {
+        "DATABASE": "accounts stand in USER sections, routes in ROUTES, and events stay in the spool",
+        "OUTBOXSIZE": "without a database only the latest events are kept",
+        "PRICES": "messages are not priced",
+        "DEFAULT_CHARCODE_TEXT": "no protocol of this version carries plain text without saying its charset",
+    },
+    "CONNECTOR": {
+        "ALLOWROUTE": "no protocol of this version carries the options ROUTE and ROUTEDLR",
+        "DEFAULT_DCS": "every message of SMPP comes with a data coding",
+        "DLR_TO_SAME_IP": "reports go to any receiving session of the account",
+        "AFFINITY": "parts leave by whichever session is free",
+    },
+    "USER": {"MAXQUEUESIZE": "bound the queues of connectors instead"},
+}
+"""Rows of the table without effect in this version, each with what holds instead, by type of section."""
 
 SECTIONS = frozenset({"DB", "PLUGIN", "SATPOOL", "DOMAIN"})
 IGNORED = {"": GENERAL_IGNORED, "CONNECTOR": CONNECTOR_IGNORED, "USER": frozenset[str]()}

@@ -76,6 +76,47 @@ class Backoff:
         self.failures = 0
 
 
+class Redial:
+    """How long a session that we dial waits before the next try, after each that ended.
+
+    After a loss the pauses grow to `wait` (WAITBEFORECONNECT); after `most` (MAXFAILEDCONNECTS; 0: never) tries in a row that
+    did not come to a session they are `sleep` (MAXFAILEDSLEEP). A refused login waits `sleep` from the start, doubling to
+    `LOGIN_LIMIT`, because trying often gets accounts locked (S6).
+    """
+
+    SHORTEST: Final = 0.1
+    LOGIN_LIMIT: Final = 600.0
+    STEADY: Final = 60.0
+    """A session that stood this long was a success: the next loss starts with short pauses again."""
+
+    __slots__ = ("_failed", "_loss", "_most", "_refusal", "_sleep")
+
+    def __init__(self, wait: float, most: int, sleep: float) -> None:
+        wait = max(wait, self.SHORTEST)
+        self._sleep = max(sleep, wait)
+        self._loss = Backoff(max(wait / 8, self.SHORTEST), 2.0, wait)
+        self._refusal = Backoff(self._sleep, 2.0, max(self._sleep, self.LOGIN_LIMIT))
+        self._most = most
+        self._failed = 0
+
+    def failed(self) -> float:
+        """Seconds to wait: no session came about."""
+        self._failed += 1
+        return self._sleep if self._most and self._failed >= self._most else self._loss.failed()
+
+    def refused(self) -> float:
+        """Seconds to wait: the login was refused."""
+        return self._refusal.failed()
+
+    def lost(self, stood: float) -> float:
+        """Seconds to wait: a session ended that stood for so many seconds."""
+        self._failed = 0
+        if stood > self.STEADY:
+            self._loss.succeeded()
+            self._refusal.succeeded()
+        return self._loss.failed()
+
+
 class ThrottlePause:
     """What an operator's "throttled" or "queue full" does to a connector: it stands still, doubling from 0.1 s to 5 s,
     and then starts slowly: one message outstanding, one more for each that is taken, until it is back at `full`.

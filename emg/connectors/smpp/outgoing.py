@@ -1,6 +1,7 @@
 """SMPP connectors that bind to an operator: we are the ESME.
 
-Keeps INSTANCES sessions: always (STATIC), or when there is something to send. A connection that is lost or refused is tried again with growing pauses;
+Keeps INSTANCES sessions (pairs of them where version 3.3 goes both ways): always (STATIC), or when there is something to send. A
+connection that is lost or refused is tried again with growing pauses;
 a refused bind (wrong password, unknown system) waits long from the start and says so as an alarm, because trying often gets accounts locked
 (protocol case S6). All addresses of all names are tried in turn. What comes in — receipts and messages — is acknowledged only after it is durable.
 """
@@ -24,7 +25,7 @@ from emg.engine.receive import Sender
 from emg.errors import Cause, EmgError, Rejected, SpoolError
 from emg.message import Kind, Message, OpenReport
 from emg.rules.address import Addressing
-from emg.rules.pacing import AdaptiveWindow, Backoff
+from emg.rules.pacing import AdaptiveWindow, Redial
 from emg.rules.remoteid import IdFormat
 from emg.session.dial import dial
 from emg.session.tls import TlsPipe, client_context
@@ -37,11 +38,8 @@ from emg.wire.smpp.receipt import Receipt, as_report, read_receipt
 
 log = logging.getLogger("emg.connector")
 
-REFUSED_SECONDS = 30.0
-REFUSED_LIMIT = 600.0
 CONNECT_SECONDS = 10.0
-STEADY_SECONDS = 60.0
-"""A session that stood this long was a success: the next failure starts with short pauses again."""
+TRANSCEIVER_VERSION = 0x34
 AUTO_START = 10
 AUTO_MOST = 100
 
@@ -87,7 +85,8 @@ class OutgoingConnector:
         self.port.started = True
         self.port.reachable = not self.port.config.static
         for _ in range(self.port.config.instances):
-            self._keepers.spawn(self._keep)
+            for kind in self._kinds():
+                self._keepers.spawn(self._keep, kind)
 
     def stop(self, seconds: float) -> None:
         """Unbind, wait for the answers in the window, end; at most about `seconds`."""
@@ -109,11 +108,11 @@ class OutgoingConnector:
     def status(self) -> dict[str, Any]:
         """For people and programs to look at."""
         bound = sum(1 for session in self._sessions.values() if session.bound)
-        state = "up" if bound else "stopped" if not self.port.started else "idle" if self.port.reachable else "retrying"
+        down = "stopped" if not self.port.started else "idle" if self.port.reachable else "retrying"
         return {
             "name": self.port.name,
             "type": "outgoing",
-            "state": state,
+            "state": "up" if self._sends() else down,
             "addresses": [str(endpoint) for endpoint in self.port.config.address],
             "sessions": bound,
             "connections": len(self._sessions),
@@ -122,44 +121,57 @@ class OutgoingConnector:
 
     # -- keeping sessions
 
-    def _keep(self) -> None:
-        """One instance: dial, serve, pause, again, until the connector stops."""
+    def _kinds(self) -> tuple[type[Bind], ...]:
+        """The sessions of one instance. SMPP 3.3 knows no transceiver: both directions take one session each."""
         config = self.port.config
-        short = Backoff(max(config.waitbeforeconnect / 8, 0.1), 2.0, max(config.waitbeforeconnect * 4, 1.0))
-        refused = Backoff(REFUSED_SECONDS, 2.0, REFUSED_LIMIT)
+        if config.mode is Mode.BOTH:
+            whole = config.interfaceversion >= TRANSCEIVER_VERSION
+            return (BindTransceiver,) if whole else (BindTransmitter, BindReceiver)
+        return (BindTransmitter,) if config.mode is Mode.TRANSMIT else (BindReceiver,)
+
+    def _keep(self, kind: type[Bind]) -> None:
+        """One session: dial, serve, pause, again, until the connector stops."""
+        config = self.port.config
+        redial = Redial(config.waitbeforeconnect, config.maxfailedconnects, config.maxfailedsleep)
         while not self._stop.is_set():
-            if not self._needed():
+            if not self._needed(kind):
                 continue
             began = time.monotonic()
-            session = self._connect_and_serve()
+            session = self._connect_and_serve(kind)
             if self._stop.is_set():
                 return
             if session is not None and session.refused:
-                pause = refused.failed()
+                pause = redial.refused()
                 log.error(
                     "connector %s: the bind was refused (%s); next try in %.0f s",
                     self.port.name,
                     self.last_fault,
                     pause,
                 )
-            elif session is not None and session.was_bound and time.monotonic() - began > STEADY_SECONDS:
-                short.succeeded()
-                refused.succeeded()
-                pause = short.failed()
+            elif session is not None and session.was_bound:
+                pause = redial.lost(time.monotonic() - began)
             else:
-                pause = short.failed()
+                pause = redial.failed()
             if session is None or not session.ended_well:
                 self._stop.wait(pause)
 
-    def _needed(self) -> bool:
-        """Wait until a session is to be made: at once when STATIC, else when the queue has something."""
-        if self.port.config.static or self.port.lane.size:
+    def _needed(self, kind: type[Bind]) -> bool:
+        """Wait until a session is to be made: at once when STATIC, else when the queue has something. A receiver that stands alone is
+        always needed, because nothing here could ask for it; one beside a transmitter is needed as long as that.
+        """
+        if self.port.config.static or self.port.lane.size or not self.port.can_send:
+            return True
+        if kind is BindReceiver and self._sends():
             return True
         self.wanted.wait(1.0)
         self.wanted.clear()
         return self.port.lane.size > 0
 
-    def _connect_and_serve(self) -> "OutgoingSession | None":
+    def _sends(self) -> bool:
+        """A session is up that messages can leave by, or any where none ever do."""
+        return any(session.bound and (session.sends or not self.port.can_send) for session in self._sessions.values())
+
+    def _connect_and_serve(self, kind: type[Bind]) -> "OutgoingSession | None":
         config = self.port.config
         name = f"{self.port.name}#{next(self._numbers)}"
         try:
@@ -171,7 +183,7 @@ class OutgoingConnector:
         if self.tls is not None:
             tls = TlsPipe(self.tls, server_side=False, server_name=config.ssl_servername or config.address[0].host)
         machine = Machine(Role.ESME, time.monotonic(), timers=self.timers, window=1, limit=config.maxpdusize)
-        session = OutgoingSession(self, name, sock, machine, where, tls)
+        session = OutgoingSession(self, name, sock, machine, where, tls, kind)
         self._sessions[name] = session
         try:
             session.begin()
@@ -194,12 +206,11 @@ class OutgoingConnector:
     def bound(self) -> None:
         """A session is up."""
         self.last_fault = ""
-        self.port.reachable = True
+        self._judge()
 
     def _judge(self, *, failed: bool = False) -> None:
         """Is this connector one that routes may choose?"""
-        up = any(session.bound for session in self._sessions.values())
-        self.port.reachable = self.port.started and (up or (not self.port.config.static and not failed))
+        self.port.reachable = self.port.started and (self._sends() or (not self.port.config.static and not failed))
 
 
 class OutgoingSession(Session):
@@ -213,8 +224,12 @@ class OutgoingSession(Session):
         machine: Machine,
         where: str,
         tls: TlsPipe | None,
+        kind: type[Bind],
     ) -> None:
         self.connector = connector
+        self.kind = kind
+        self.sends = kind is not BindReceiver
+        """Messages can leave by it."""
         self.refused = False
         self.was_bound = False
         self.ended_well = False
@@ -238,12 +253,7 @@ class OutgoingSession(Session):
 
     def _bind(self) -> Bind:
         config = self.port.config
-        kind: type[Bind] = BindTransceiver
-        if config.mode is Mode.TRANSMIT or (config.mode is Mode.BOTH and config.interfaceversion < 0x34):
-            kind = BindTransmitter
-        elif config.mode is Mode.RECEIVE:
-            kind = BindReceiver
-        return kind(
+        return self.kind(
             system_id=config.username or "", password=config.password or "", system_type=config.systemtype,
             interface_version=config.interfaceversion, addr_ton=config.authton, addr_npi=config.authnpi,
             address_range=config.addressrange,
@@ -253,7 +263,7 @@ class OutgoingSession(Session):
         self.was_bound = True
         self.log.info("session %s bound to %s, version %#04x", self.name, self.ip, self.machine.version)
         self.connector.bound()
-        if self.port.can_send:
+        if self.sends:
             if self.port.config.windowsize == "auto":
                 self.auto = AdaptiveWindow(AUTO_START, largest=AUTO_MOST)
             self.attach(self.window())

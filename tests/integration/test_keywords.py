@@ -1,0 +1,28 @@
+"""Keywords that only a running gateway can show to work: sessions of version 3.3, hashed passwords, lists, joined messages, the log of slow things."""
+
+import pytest
+
+from emg.wire.smpp.pdus import BindReceiver, BindTransmitter
+from tests.gateways import Esme, GatewayProcess, Smsc, incoming, outgoing, user
+
+
+@pytest.fixture
+def operator():
+    smsc = Smsc()
+    yield smsc
+    smsc.close()
+
+
+def test_version_33_both_ways_takes_a_transmitter_and_a_receiver(tmp_path, operator):
+    """INTERFACEVERSION=33, MODE=BOTH: two binds; messages leave by the one, reports and messages come in by the other."""
+    config = incoming(ROUTE="operator") + outgoing("operator", operator.address, INTERFACEVERSION="33", ROUTE="customers")
+    with GatewayProcess(tmp_path, config + user()) as gateway, Esme.bound(gateway.port()) as client:
+        sessions = {}
+        for _ in range(2):
+            session = operator.connection()
+            sessions[type(session.accept_bind())] = session
+        assert sessions.keys() == {BindTransmitter, BindReceiver}
+        number = client.accepted(registered_delivery=1)
+        sessions[BindTransmitter].take("33")
+        assert sessions[BindReceiver].receipt("33").status == 0
+        assert f"id:{number} " in client.report().short_message.decode()
