@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emg.rules.pacing import AdaptiveWindow, Backoff, LoginGuard, ThrottlePause, TokenBucket
+from emg.rules.pacing import AdaptiveWindow, Backoff, LoginGuard, Redial, ThrottlePause, TokenBucket
 
 
 def taken(bucket: TokenBucket, now: float, tries: int) -> int:
@@ -234,3 +234,21 @@ def test_the_table_of_wrong_passwords_is_bounded() -> None:
     guard.reports(10_000.0)
     guard.failed("x", "10.0.0.1", 10_000.0)
     assert len(guard.reports(10_000.0)) == 1
+
+
+def test_s6_a_refused_login_waits_long_from_the_start():
+    redial = Redial(5.0, 3, 60.0)
+    assert [redial.refused() for _ in range(5)] == [60.0, 120.0, 240.0, 480.0, 600.0]
+
+
+def test_a_lost_session_is_dialled_again_soon_and_one_that_never_came_about_ever_later():
+    redial = Redial(8.0, 3, 60.0)
+    assert [redial.failed() for _ in range(4)] == [1.0, 2.0, 60.0, 60.0]
+    assert redial.lost(1.0) == 4.0
+    assert redial.lost(100.0) == 1.0
+    assert [redial.failed() for _ in range(3)] == [2.0, 4.0, 60.0]
+
+
+def test_without_a_number_of_failed_connects_the_pause_stays_what_it_is():
+    redial = Redial(0.0, 0, 60.0)
+    assert [redial.failed() for _ in range(100)] == [0.1] * 100
