@@ -538,16 +538,15 @@ def test_s26_cancel_takes_back_what_waits_and_nothing_else(station):
 
 def test_s26_replace_changes_the_text_of_what_waits(station):
     client, link = station.client(), station.link("fragile")
-    held = [client.accepted(f"4770{n}") for n in range(10)]
-    waiting = client.accepted("47799", b"before")
-    in_flight = link.expect_many(SubmitSm, len(held))
+    in_flight = client.accepted("47701")
+    pdu = link.expect(SubmitSm)
+    station.gateway.control("POST", "/connectors/fragile/hold")
+    waiting = client.accepted("47702", b"before")
     assert client.request(pdus.ReplaceSm(message_id=waiting, source_addr="EMG", short_message=b"after")).status == 0
-    assert (
-        client.request(pdus.ReplaceSm(message_id=held[0], source_addr="EMG", short_message=b"x")).status
-        == Status.RREPLACEFAIL
-    )
-    for pdu in in_flight:
-        link.answer(pdu, message_id="s26")
+    late = pdus.ReplaceSm(message_id=in_flight, source_addr="EMG", short_message=b"x")
+    assert client.request(late).status == Status.RREPLACEFAIL
+    link.answer(pdu, message_id="s26")
+    station.gateway.control("POST", "/connectors/fragile/release")
     assert link.take("s26").short_message == b"after"
 
 
