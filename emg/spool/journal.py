@@ -75,6 +75,9 @@ class Journal:
         if entry:
             db.execute("INSERT INTO journal VALUES (?,?)", (self._last + 1, _encode(entry)))
         plan = self._plan(everything=everything)
+        if plan.messages and entry.tabled:  # the table has a newer version of them already
+            tabled = set(entry.tabled)
+            plan.messages = [row for row in plan.messages if row[0] not in tabled]
         delete = bool(plan.messages or plan.opens or reads or everything)
         if delete or len(self._stale_messages) + len(self._stale_opens) > STALE_LIMIT:
             plan.drops, plan.closes = self._stale_messages[:], self._stale_opens[:]
@@ -160,12 +163,21 @@ def _first(rows: dict[Any, tuple[int, Any]], skipped: int, last: int) -> int:
 
 
 def replay(db: sqlite3.Connection) -> int:
-    """Bring the tables up to date with what the journal holds, empty it, and give the number to go on from."""
+    """Bring the tables up to date with what the journal holds, empty it, and give the number to go on from.
+
+    What left is deleted from the tables first, whether or not it came in by the same journal: it may have been moved before it left.
+    """
     journal = Journal(0)
+    drops: list[int] = []
+    closes: list[str] = []
     for _seq, body in db.execute("SELECT seq, body FROM journal ORDER BY seq").fetchall():
         entry = _decode(body)
         journal.committed(entry, Plan([], [], [], []), reads=False)
+        drops += entry.drops
+        closes += entry.closes
     db.execute("BEGIN IMMEDIATE")
+    delete_rows(db, "message", "id", drops)
+    delete_rows(db, "open_report", "key", closes)
     journal.write(db, Entry([], [], [], [], []), reads=False, everything=True)
     db.execute("DELETE FROM journal")
     db.execute("COMMIT")
