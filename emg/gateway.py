@@ -91,6 +91,7 @@ class Gateway:
         lane = self.engine.lanes.get(config.name)
         port = Port(config, lane, scheme_of(config))
         self.engine.ports[config.name] = port
+        self.engine.router.forget()
         lane.held = config.hold
         if self._control is not None:
             self._control.adopt(port)
@@ -186,6 +187,7 @@ class Gateway:
         connector = self.connectors.pop(name)
         gevent.spawn(connector.stop, self.config.draintime)
         del self.engine.ports[name]
+        self.engine.router.forget()
         if connector.port.lane.size:
             log.warning(
                 "connector %s is gone; %d messages wait in its queue: move or clear them",
@@ -197,6 +199,7 @@ class Gateway:
         connector = self.connectors[changed.name]
         if not changed.rebuild:
             connector.port.configure(config, schemes[changed.name])
+            self.engine.router.forget()
             connector.configure()
             return
         connector.stop(min(self.config.draintime, 5.0))

@@ -95,6 +95,7 @@ class Engine:
         self.config = config
         self.users = self.reporter.users = config.users
         self.router.table = table
+        self.router.forget()
         self.reporter.lifetime = config.dlrexpire
         self.receiver.limits = limits_of(config)
         self.orphans.limit = config.orphansize

@@ -22,6 +22,10 @@ from emg.rules.routes import RouteTable
 from emg.text.udh import concatenation
 
 
+HOMES = 100_000
+"""Ways home that are remembered at most: one for each (connector, account, provider) that is in use."""
+
+
 class Router:
     """Holds the table and the ports; both are swapped whole on a reload."""
 
@@ -32,10 +36,17 @@ class Router:
         self.table = table
         self.memory = RouteMemory(remember_seconds)
         self._lanes = lanes
+        self._targets: dict[str, tuple[Lane, Port]] = {}
+        self._homes: dict[tuple[str, str, str], Lane] = {}
+
+    def forget(self) -> None:
+        """Connectors, accounts or settings have changed: what was worked out from them is worked out anew."""
+        self._targets.clear()
+        self._homes.clear()
 
     def usable(self, name: str) -> bool:
-        """A route may choose this connector now."""
-        port = self.ports.get(name)
+        """A route may choose this connector (or an account's queue of it) now."""
+        port = self.ports.get(name.partition("/")[0])
         return port is not None and port.usable
 
     def route(self, message: Message, origin: Port, user: UserConfig | None, now: float) -> tuple[Lane, Port, str]:
@@ -74,16 +85,25 @@ class Router:
 
     def fallback(self, names: list[str], dest: str) -> str:
         """None is usable: wait for the first that is only down or held."""
-        ports = [self.ports[name] for name in names if name in self.ports]
-        if not ports:
+        known = [name for name in names if name.partition("/")[0] in self.ports]
+        if not known:
             raise Rejected(Cause.NO_ROUTE, f"no route for {dest}")
-        for port in ports:
-            if not port.lane.full:
-                return port.name
-        raise Rejected(Cause.QUEUE_FULL, f"all queues for {dest} are full: {', '.join(port.name for port in ports)}")
+        for name in known:
+            if not self.ports[name.partition("/")[0]].lane.full:
+                return name
+        raise Rejected(Cause.QUEUE_FULL, f"all queues for {dest} are full: {', '.join(known)}")
 
     def target(self, name: str, why: str) -> tuple[Lane, Port, str]:
         """The lane and port of a connector that was chosen; REDIRECT applies. Raises Rejected."""
+        found = self._targets.get(name)
+        if found is None:
+            found = self._targets[name] = self._find_target(name)
+        lane, port = found
+        if lane.size >= lane.size_limit:
+            raise Rejected(Cause.QUEUE_FULL, f"the queue of {lane.name} is full")
+        return lane, port, why
+
+    def _find_target(self, name: str) -> tuple[Lane, Port]:
         base, _, account = name.partition("/")
         port = self.ports.get(base)
         if port is None:
@@ -92,16 +112,22 @@ class Router:
             if not port.config.redirect or port.config.redirect not in self.ports:
                 raise Rejected(Cause.NO_ROUTE, f"connector {name} only receives and has no REDIRECT")
             port = self.ports[port.config.redirect]
-        lane = self._lanes.get(f"{port.name}/{account}") if account else port.lane
-        if lane.full:
-            raise Rejected(Cause.QUEUE_FULL, f"the queue of {lane.name} is full")
-        return lane, port, why
+        return self._lanes.get(f"{port.name}/{account}") if account else port.lane, port
 
     def way_home(self, connector: str, account: str, provider: str, users: Mapping[str, UserConfig]) -> Lane:
         """The lane that brings a report to its sender: the account's ROUTEDLR, the provider connector's, or the way it came."""
+        key = (connector, account, provider)
+        lane = self._homes.get(key)
+        if lane is None:
+            if len(self._homes) >= HOMES:
+                self._homes.clear()
+            lane = self._homes[key] = self._find_home(connector, account, provider, users)
+        return lane
+
+    def _find_home(self, connector: str, account: str, provider: str, users: Mapping[str, UserConfig]) -> Lane:
         user = users.get(account)
         target = user.routedlr if user is not None else None
-        provider_port = self.ports.get(provider)
+        provider_port = next((port for port in self.ports.values() if port.provider == provider), None)
         if target is None and provider_port is not None:
             target = provider_port.config.routedlr
         if target is None:

@@ -140,8 +140,14 @@ class Spool:
 
     def take_event(self, message_id: int, event: bytes) -> None:
         """An outbox event that belongs to an intake."""
-        self._pending.intake.events.append(event)
-        self._widen(message_id)
+        pending = self._pending
+        pending.intake.events.append(event)
+        if message_id > pending.highest:
+            pending.highest = message_id
+        if message_id < pending.lowest or not pending.lowest:
+            pending.lowest = message_id
+        if not self._planned:
+            self._plan()
 
     def take_close(self, report: OpenReport) -> None:
         """The open report has been answered, provided that the intake of the answer succeeds."""
@@ -190,8 +196,14 @@ class Spool:
 
     def event(self, message_id: int, event: bytes) -> None:
         """An outbox event about a message that we hold."""
-        self._pending.settled.events.append(event)
-        self._widen(message_id)
+        pending = self._pending
+        pending.settled.events.append(event)
+        if message_id > pending.highest:
+            pending.highest = message_id
+        if message_id < pending.lowest or not pending.lowest:
+            pending.lowest = message_id
+        if not self._planned:
+            self._plan()
 
     def drop_orphan(self, number: int) -> None:
         """The orphan was matched, or is too old, or too many."""
@@ -270,15 +282,6 @@ class Spool:
     def commit_seconds(self) -> float:
         """How long the present commit has been running, 0 when none is."""
         return time.monotonic() - self._writer.busy_since if self._writer.busy else 0.0
-
-    def _widen(self, message_id: int) -> None:
-        pending = self._pending
-        if message_id > pending.highest:
-            pending.highest = message_id
-        if message_id < pending.lowest or not pending.lowest:
-            pending.lowest = message_id
-        if not self._planned:
-            self._plan()
 
     def plan(self) -> None:
         """Run the `before_commit` hooks soon, and commit what they add."""
