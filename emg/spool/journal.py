@@ -55,7 +55,7 @@ class Plan(msgspec.Struct):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Entry).decode
+decode_entry = msgspec.msgpack.Decoder(Entry).decode
 
 
 class Journal:
@@ -171,7 +171,7 @@ def replay(db: sqlite3.Connection) -> int:
     drops: list[int] = []
     closes: list[str] = []
     for _seq, body in db.execute("SELECT seq, body FROM journal ORDER BY seq").fetchall():
-        entry = _decode(body)
+        entry = decode_entry(body)
         journal.committed(entry, Plan([], [], [], []), reads=False)
         drops += entry.drops
         closes += entry.closes

@@ -12,17 +12,17 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from emg.errors import SpoolError
-from emg.message import Message
+from emg.message import Message, OpenReport, Report
 from emg.spool import schema
-from emg.spool.journal import Journal, replay
-from emg.spool.spool import ID_BLOCK, Spool
+from emg.spool.journal import Journal, decode_entry, replay
+from emg.spool.spool import ID_BLOCK, ID_SPACE, Spool
 
 PAGE_CACHE_KIB = 65536
 CHECKPOINT_PAGES = 2000
@@ -65,9 +65,7 @@ def open_spool(folder: str, node: int) -> tuple[Spool, Recovered]:
         raise SpoolError(f"the spool folder {folder} cannot be made: {error.strerror}") from error
     lock = _lock(path)
     try:
-        db, damaged, salvaged = _open_or_set_aside(path / FILE)
-        replay(db)
-        recovered = _recover(db)
+        db, recovered = _open_or_set_aside(path / FILE)
         next_id = _begin(db)
     except sqlite3.Error as error:
         os.close(lock)
@@ -75,7 +73,6 @@ def open_spool(folder: str, node: int) -> tuple[Spool, Recovered]:
     except SpoolError:
         os.close(lock)
         raise
-    recovered.damaged, recovered.salvaged = damaged, salvaged
     queues = {name: number for number, name in db.execute("SELECT number, name FROM queue")}
     spool = Spool(db, Journal(0), str(path / FILE), node, next_id, queues)
     spool.on_close.append(lambda: os.close(lock))
@@ -117,24 +114,40 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     return db
 
 
-def _open_or_set_aside(path: Path) -> tuple[sqlite3.Connection, str, int]:
+def _open_or_set_aside(path: Path) -> tuple[sqlite3.Connection, Recovered]:
     db = None
     try:
         db = connect(path)
         schema.prepare(db)
         if not _setting(db, "clean", 0):
             _check(db)
-        return db, "", 0
-    except sqlite3.OperationalError:
-        raise  # not writable, no room, locked: the file itself may be sound
-    except sqlite3.DatabaseError as error:
+        replay(db)
+        return db, _recover(db)
+    except (sqlite3.Error, msgspec.MsgspecError, SpoolError, ValueError) as error:
         if db is not None:
             db.close()
+        if (
+            isinstance(error, SpoolError)
+            or getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in _OUTSIDE
+        ):
+            raise
         aside = _set_aside(path)
         log.error("the spool was damaged (%s); it was set aside as %s", error, aside)
     db = connect(path)
     schema.prepare(db)
-    return db, str(aside), _salvage(db, aside)
+    salvaged = _salvage(db, aside)
+    replay(db)
+    recovered = _recover(db)
+    recovered.damaged, recovered.salvaged = str(aside), salvaged
+    log.error("%d rows of it were carried over", salvaged)
+    return db, recovered
+
+
+_OUTSIDE = frozenset({
+    sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN,
+})  # fmt: skip
+"""Not writable, no room, locked: the file itself may be sound."""
 
 
 def _check(db: sqlite3.Connection) -> None:
@@ -161,25 +174,51 @@ def _set_aside(path: Path) -> Path:
 def _salvage(db: sqlite3.Connection, aside: Path) -> int:
     """Carry over what can still be read; a row is taken whole or not at all."""
     copied = 0
-    try:
-        old = connect(aside, read_only=True)
-    except sqlite3.Error:
-        return 0
+    old = sqlite3.connect(f"file:{aside}?mode=ro", uri=True)
     for table in ("setting", "queue", "message", "open_report", "orphan", "mark", "part_group", "outbox", "journal"):
+        sound = _SOUND.get(table)
         db.execute("BEGIN IMMEDIATE")
         for row in _readable_rows(old, table):
-            db.execute(f"INSERT OR IGNORE INTO {table} VALUES ({','.join('?' * len(row))})", row)  # noqa: S608 -- our own tables
-            copied += 1
+            try:
+                if sound is not None:
+                    sound(row[-1])
+                count = db.execute(
+                    f"INSERT OR IGNORE INTO {table} VALUES ({','.join('?' * len(row))})",  # noqa: S608 -- our own tables
+                    row,
+                ).rowcount
+            except (sqlite3.Error, msgspec.MsgspecError, TypeError, ValueError) as error:
+                log.error("a row of table %s is damaged: %s", table, error)
+                continue
+            copied += count
         db.execute("COMMIT")
     old.close()
+    _name_queues(db)
     if not _setting(db, "next_id", 0):
         _guess_next_id(db)
     return copied
 
 
+_SOUND: dict[str, Callable[[bytes], Any]] = {
+    "message": decode_message,
+    "open_report": msgspec.msgpack.Decoder(OpenReport).decode,
+    "orphan": msgspec.msgpack.Decoder(Report).decode,
+    "mark": lambda ids: array.array("q", ids),
+    "journal": decode_entry,
+}
+"""What reads the last column of a table's rows, and fails for a damaged one."""
+
+
+def _name_queues(db: sqlite3.Connection) -> None:
+    """The names of queues whose own rows were lost stand in their messages."""
+    nameless = "SELECT queue, body FROM message WHERE queue NOT IN (SELECT number FROM queue)"
+    for number, body in db.execute(nameless).fetchall():
+        db.execute("INSERT OR IGNORE INTO queue VALUES (?,?)", (number, decode_message(body).queue))
+
+
 def _readable_rows(old: sqlite3.Connection, table: str) -> Iterator[tuple[Any, ...]]:
     for order in ("ASC", "DESC"):  # from both ends, so that one bad page costs that page and not all behind it
         try:
+            old.execute("PRAGMA writable_schema = ON")  # reads what is left of a file that is too short for its header
             yield from old.execute(f"SELECT * FROM {table} ORDER BY 1 {order}")  # noqa: S608 -- our own tables
             return
         except sqlite3.Error as error:
@@ -187,12 +226,13 @@ def _readable_rows(old: sqlite3.Connection, table: str) -> Iterator[tuple[Any, .
 
 
 def _guess_next_id(db: sqlite3.Connection) -> None:
-    """The reserved ids are unknown: go on far above every id that was seen."""
+    """The reserved ids are unknown: go on far above every id that was seen, and above all that can have been."""
     (highest,) = db.execute(
         "SELECT max(m) FROM (SELECT max(id) AS m FROM message UNION SELECT max(highest) FROM outbox)"
     ).fetchone()
-    seen = (highest or 0) % 10**15
-    db.execute("INSERT OR REPLACE INTO setting VALUES ('next_id', ?)", (seen + 100_000_000 + int(time.time()),))
+    seen = (highest or 0) % ID_SPACE
+    by_clock = int(time.time() * 100_000)  # nobody gives out a hundred thousand ids a second for years
+    db.execute("INSERT OR REPLACE INTO setting VALUES ('next_id', ?)", (max(seen + 100_000_000, by_clock),))
 
 
 def _setting(db: sqlite3.Connection, name: str, default: int) -> int:

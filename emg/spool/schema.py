@@ -83,6 +83,9 @@ def _upgrade(db: sqlite3.Connection, version: int) -> None:
         steps = UPGRADES.get(version)
         if steps is None:
             raise SpoolError(f"a spool of version {version} cannot be upgraded to version {VERSION}")
-        for statement in steps:
-            db.execute(statement)
+        try:
+            for statement in steps:
+                db.execute(statement)
+        except sqlite3.OperationalError as error:
+            raise SpoolError(f"the spool cannot be upgraded from version {version}: {error}") from error
         version += 1
