@@ -27,6 +27,7 @@ PROGRAMS = {
         "emg.gateway", True, "run the gateway in the foreground (SIGTERM drains and stops, SIGHUP reloads)"
     ),
     "check": Program("emg.config.cli", False, "check a configuration and report all its faults"),
+    "password": Program("emg.tools.password", False, "make the hash of a password, to be kept in the configuration"),
     "ctl": Program("emg.control.ctl", False, "ask a running gateway, or change what it does"),
     "send": Program("emg.tools.send", False, "send one message and wait for its report"),
     "load": Program("emg.tools.load", True, "send many messages and measure"),

@@ -8,6 +8,7 @@ and stop, SIGHUP reloads. The gateway runs without a database.
 import argparse
 import gc
 import logging
+import resource
 import signal
 import sys
 import time
@@ -150,6 +151,7 @@ class Gateway:
             self.engine.spool.close()
         finally:
             log.info("gateway has stopped")
+            self.engine.passwords.close()
             self.engine.logs.close()
 
     # -- reload
@@ -252,6 +254,8 @@ def main(argv: list[str]) -> int:
     arguments = parser.parse_args(argv)
     gateway = Gateway(load(arguments.config))
     sys.setswitchinterval(SWITCH_SECONDS)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # customers alone may be more than the usual 1,024
     gateway.start()
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, gateway.request_stop)

@@ -5,7 +5,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-from emg.config import kinds, notyet
+from emg.config import hashes, kinds, notyet
 from emg.config.build import TABLES, Built, Draft, build, nearest, quote
 from emg.config.connector import ConnectorConfig
 from emg.config.faults import Findings
@@ -207,7 +207,12 @@ def smpp_lengths(draft: Draft, findings: Findings) -> None:
     for name, user in draft.users.items():
         if len(name) > SMPP_NAME:
             findings.warn(user.file, user.line, f"the name is longer than the {SMPP_NAME} characters that SMPP allows")
-        if len(user.value.password) > SMPP_PASSWORD and not user.value.password.startswith("$argon2"):
+        if hashes.is_hash(user.value.password):
+            if not hashes.is_sound(user.value.password):
+                findings.fault(
+                    *_place(user, "PASSWORD"), "PASSWORD is not a whole argon2 hash; `emg password` makes one"
+                )
+        elif len(user.value.password) > SMPP_PASSWORD:
             reason = f"PASSWORD is longer than the {SMPP_PASSWORD} characters that SMPP allows"
             findings.warn(*_place(user, "PASSWORD"), reason)
 

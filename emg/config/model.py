@@ -70,7 +70,7 @@ class UserConfig:
 
     password: str = keyword(
         kinds.text(256, 1), "",
-        "The password, or better its argon2 hash ($argon2id$…).",
+        "The password, or better its argon2 hash ($argon2id$…), which `emg password` makes.",
         group=USER_LOGIN, example="${ACME_PASSWORD}", needed=True, secret=True)
     access: tuple[Network, ...] = keyword(
         kinds.NETWORKS, (), "From where the user may connect.",

@@ -19,6 +19,7 @@ from emg.engine.logs import Logs
 from emg.engine.open_reports import OpenReports
 from emg.engine.orphans import Orphans
 from emg.engine.parts import Groups
+from emg.engine.passwords import Passwords
 from emg.engine.port import Port
 from emg.engine.receive import Limits, Receiver, Sender
 from emg.engine.report import REPEAT_SECONDS, Reporter
@@ -57,6 +58,10 @@ class Engine:
     users: Mapping[str, UserConfig]
     senders: dict[str, Sender] = field(default_factory=dict)
     logins: LoginGuard = field(default_factory=LoginGuard)
+    passwords: Passwords = field(default_factory=Passwords)
+
+    def __post_init__(self) -> None:
+        self.passwords.configure(user.password for user in self.users.values())
 
     def sender(self, account: str) -> Sender:
         """The account's limits, shared by all its sessions."""
@@ -94,6 +99,7 @@ class Engine:
         """Take the server-wide part of a new configuration."""
         self.config = config
         self.users = self.reporter.users = config.users
+        self.passwords.configure(user.password for user in config.users.values())
         self.router.table = table
         self.router.forget()
         self.reporter.lifetime = config.dlrexpire

@@ -2,6 +2,8 @@
 
 import pytest
 
+from emg.config import hashes
+from emg.wire.smpp.names import Status
 from emg.wire.smpp.pdus import BindReceiver, BindTransmitter
 from tests.gateways import Esme, GatewayProcess, Smsc, incoming, outgoing, user
 
@@ -15,7 +17,9 @@ def operator():
 
 def test_version_33_both_ways_takes_a_transmitter_and_a_receiver(tmp_path, operator):
     """INTERFACEVERSION=33, MODE=BOTH: two binds; messages leave by the one, reports and messages come in by the other."""
-    config = incoming(ROUTE="operator") + outgoing("operator", operator.address, INTERFACEVERSION="33", ROUTE="customers")
+    config = incoming(ROUTE="operator") + outgoing(
+        "operator", operator.address, INTERFACEVERSION="33", ROUTE="customers"
+    )
     with GatewayProcess(tmp_path, config + user()) as gateway, Esme.bound(gateway.port()) as client:
         sessions = {}
         for _ in range(2):
@@ -26,3 +30,17 @@ def test_version_33_both_ways_takes_a_transmitter_and_a_receiver(tmp_path, opera
         sessions[BindTransmitter].take("33")
         assert sessions[BindReceiver].receipt("33").status == 0
         assert f"id:{number} " in client.report().short_message.decode()
+
+
+def test_passwords_may_be_hashes(tmp_path, operator):
+    """The right one binds, twice; a wrong one, and a name that does not exist, are refused as ever."""
+    config = incoming(ROUTE="operator") + outgoing("operator", operator.address) + user(PASSWORD=hashes.make(b"secret"))
+    with GatewayProcess(tmp_path, config + user("plain", PASSWORD="clear")) as gateway:
+        for _ in range(2):
+            with Esme.bound(gateway.port()) as client:
+                client.accepted()
+        for name, password in (("acme", "wrong"), ("nobody", "secret"), ("plain", "secret")):
+            visitor = Esme(gateway.port())
+            assert visitor.bind(name, password).status == Status.RINVPASWD
+            visitor.expect_closed()
+        Esme.bound(gateway.port(), "plain", "clear").close()

@@ -5,7 +5,6 @@ messages to bound receivers. What a session may not do gets the protocol's answe
 password is answered later and later, and logged once a minute.
 """
 
-import hmac
 import itertools
 import logging
 import time
@@ -20,6 +19,7 @@ from emg.connectors.smpp.inbox import Inbox
 from emg.connectors.smpp.session import Session, timers_of
 from emg.connectors.smpp.translate import Inward, Outward
 from emg.engine.engine import Engine
+from emg.engine.passwords import Busy
 from emg.engine.port import Port
 from emg.message import Message
 from emg.rules.access import EVERYBODY, Networks
@@ -181,8 +181,31 @@ class IncomingSession(Session):
         if delay > 0:  # whatever the password: guessing must not become quicker by trying more often
             gevent.spawn_later(min(delay, self.connector.timers.bind / 2), self._refuse_bind, bind, Status.RBINDFAIL)
             return
+        right = self.engine.passwords.quick(bind.system_id, self._stored(bind), bind.password.encode("latin-1"))
+        if right is None:
+            gevent.spawn(self._verify, bind)
+        else:
+            self._decide(bind, right, now)
+
+    def _stored(self, bind: Bind) -> str:
         user = self.engine.users.get(bind.system_id)
-        fault = self._fault(bind, user)
+        return user.password if user is not None else ""
+
+    def _verify(self, bind: Bind) -> None:
+        """Compare with a hash, which takes its time; then decide, if there is still somebody to be told."""
+        stored = self._stored(bind)
+        try:
+            right = self.engine.passwords.slow(bind.system_id, stored, bind.password.encode("latin-1"))
+        except Busy as error:
+            self.complain("refused as %r: %s", bind.system_id, error)
+            self._refuse_bind(bind, Status.RBINDFAIL)
+            return
+        if self.driver.open and not self.machine.closing:
+            self._decide(bind, right and stored == self._stored(bind), time.monotonic())
+
+    def _decide(self, bind: Bind, right: bool, now: float) -> None:
+        user = self.engine.users.get(bind.system_id)
+        fault = self._fault(bind, user, right)
         if fault is not None:
             status, reason = fault
             if status in (Status.RINVPASWD, Status.RINVSYSID):
@@ -196,10 +219,8 @@ class IncomingSession(Session):
         assert user is not None, "a bind without an account was found faultless"
         self._accept(bind, user, now)
 
-    def _fault(self, bind: Bind, user: UserConfig | None) -> tuple[Status, str] | None:
-        """Why this bind is refused. An unknown name costs the same comparison as a wrong password."""
-        password = user.password if user is not None else ""
-        right = hmac.compare_digest(bind.password.encode("latin-1"), password.encode("latin-1", "replace"))
+    def _fault(self, bind: Bind, user: UserConfig | None, right: bool) -> tuple[Status, str] | None:
+        """Why this bind is refused; `right` says that its password is."""
         if user is None or not right or user.disabled:
             return Status.RINVPASWD, "unknown name, wrong password, or disabled"
         if not self._admits(user) or not self._from_allowed(user):

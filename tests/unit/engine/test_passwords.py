@@ -1,0 +1,100 @@
+"""Passwords: what is known at once, what has to be compared, what that costs whom."""
+
+import io
+
+import gevent
+import pytest
+
+from emg.config import hashes
+from emg.config.load import ConfigFaults, load_text
+from emg.engine import passwords as module
+from emg.engine.passwords import Busy, Passwords
+from emg.tools import password as tool
+
+
+@pytest.fixture(scope="module")
+def stored():
+    return hashes.make(b"secret")
+
+
+@pytest.fixture
+def passwords():
+    it = Passwords()
+    yield it
+    it.close()
+
+
+def test_a_plain_password_is_compared_at_once(passwords):
+    passwords.configure(["secret"])
+    assert passwords.quick("acme", "secret", b"secret") is True
+    assert passwords.quick("acme", "secret", b"Secret") is False
+    assert passwords.quick("nobody", "", b"") is False
+
+
+def test_a_hash_is_compared_once_and_then_remembered(passwords, stored):
+    passwords.configure([stored])
+    assert passwords.quick("acme", stored, b"secret") is None
+    assert passwords.slow("acme", stored, b"secret") is True
+    assert passwords.quick("acme", stored, b"secret") is True
+    assert passwords.quick("other", stored, b"secret") is None
+    assert passwords.quick("acme", stored, b"wrong") is None
+    assert passwords.slow("acme", stored, b"wrong") is False
+    assert passwords.quick("acme", stored, b"wrong") is None
+
+
+def test_a_new_hash_makes_the_remembered_one_worthless(passwords, stored):
+    passwords.configure([stored])
+    assert passwords.slow("acme", stored, b"secret")
+    assert passwords.quick("acme", hashes.make(b"other"), b"secret") is None
+
+
+def test_beside_hashes_every_wrong_login_costs_one(passwords, stored, monkeypatch):
+    passwords.configure(["plain", stored])
+    compared = []
+    monkeypatch.setattr(hashes, "matches", lambda against, given: compared.append(against) or True)
+    assert passwords.quick("nobody", "", b"x") is None
+    assert passwords.slow("nobody", "", b"x") is False
+    assert passwords.quick("plain", "plain", b"x") is None
+    assert passwords.slow("plain", "plain", b"x") is False
+    assert compared == [stored, stored]
+
+
+def test_others_go_on_while_a_hash_is_compared(passwords, stored):
+    passwords.configure([stored])
+    turns = []
+    asked = gevent.spawn(passwords.slow, "acme", stored, b"secret")
+    while not asked.ready():
+        turns.append(1)
+        gevent.sleep(0.001)
+    assert asked.get() is True
+    assert len(turns) > 5
+
+
+def test_what_is_remembered_and_what_waits_is_bounded(passwords, stored, monkeypatch):
+    passwords.configure([stored])
+    monkeypatch.setattr(hashes, "matches", lambda against, given: True)
+    monkeypatch.setattr(module, "REMEMBERED", 3)
+    for number in range(5):
+        assert passwords.slow(f"a{number}", stored, b"secret")
+    assert [passwords.quick(f"a{number}", stored, b"secret") for number in range(5)] == [None, None, True, True, True]
+    monkeypatch.setattr(module, "WAITING", 0)
+    with pytest.raises(Busy):
+        passwords.slow("a9", stored, b"secret")
+
+
+def test_a_hash_that_is_not_whole_is_a_fault_of_the_configuration(stored):
+    text = "CONNECTOR c <\nTYPE=INCOMING\nPROTOCOL=SMPP\nADDRESS=127.0.0.1:1\n>\nUSER u <\nPASSWORD={}\n>\n"
+    assert load_text(text.format(stored)).users["u"].password == stored
+    with pytest.raises(ConfigFaults, match="not a whole argon2 hash"):
+        load_text(text.format(stored[:-40]))
+    assert not hashes.matches("$argon2id$nonsense", b"secret")
+
+
+def test_emg_password_prints_a_hash_of_what_it_reads(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdin", io.StringIO("s3cret\nnot this\n"))
+    assert tool.main([]) == 0
+    printed = capsys.readouterr().out.strip()
+    assert hashes.is_sound(printed)
+    assert hashes.matches(printed, b"s3cret")
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
+    assert tool.main([]) == 5
