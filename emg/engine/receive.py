@@ -123,12 +123,12 @@ class Receiver:
             raise Rejected(Cause.QUEUE_FULL, f"{self._lanes.total} messages wait: the server-wide bound is reached")
 
     def _set_times(self, message: Message, origin: Port, now: float) -> None:
-        validity = (
-            message.expires - now if message.expires else (origin.config.default_vp or self.limits.default_validity)
-        )
-        if origin.config.force_vp:
-            validity = origin.config.force_vp
-        message.expires = max(now, message.due) + min(validity, self.limits.longest_validity)
+        begins, longest = max(now, message.due), self.limits.longest_validity
+        if message.expires and not origin.config.force_vp:
+            message.expires = min(message.expires, begins + longest)  # the sender's own moment, scheduled or not
+        else:
+            validity = origin.config.force_vp or origin.config.default_vp or self.limits.default_validity
+            message.expires = begins + min(validity, longest)
 
     def _parts(self, message: Message, port: Port, user: UserConfig | None, origin: Port) -> list[Message] | None:
         """Cut a long message; None when it travels as it is (binary for a far side that takes it, a part of the sender's own)."""
