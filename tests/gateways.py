@@ -69,9 +69,8 @@ def eventually(look: Callable[[], T], seconds: float = SECONDS, wanted: str = ""
 
 def section(kind: str, name: str, **keywords: Any) -> str:
     """A section; True writes a bare flag, None and False leave the keyword out."""
-    lines = [
-        key if value is True else f"{key}={value}" for key, value in keywords.items() if value not in (None, False)
-    ]
+    given = [(key, value) for key, value in keywords.items() if value is not None and value is not False]
+    lines = [key if value is True else f"{key}={value}" for key, value in given]
     return "\n".join([f"{kind} {name} <", *lines, ">", "", ""])
 
 
