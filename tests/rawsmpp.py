@@ -34,6 +34,7 @@ class Wire:
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.sock.settimeout(SECONDS)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._rest = b""
         self.sequence = 0
 
@@ -84,9 +85,15 @@ class Wire:
 
     def is_alive(self, seconds: float = SECONDS) -> bool:
         """The far side answers an enquire_link; what comes before is passed over."""
+        self.sequence += 1
+        deadline = time.monotonic() + seconds
         try:
-            return isinstance(self.ask(pdus.EnquireLink(), seconds), pdus.EnquireLinkResp)
-        except (OSError, struct.error):
+            self.send(pdus.EnquireLink(self.sequence))
+            while True:
+                frame = self.read_frame(deadline - time.monotonic())
+                if struct.unpack(">4xI4xI", frame[:16]) == (0x80000015, self.sequence):
+                    return True
+        except OSError:
             return False
 
     def until_closed(self, seconds: float = SECONDS) -> bytes:

@@ -145,7 +145,7 @@ class World:
         self.sink = SinkProcess(folder / "sink", "--report-delay", "0")
         self.gateway = GatewayProcess(
             folder / "gateway",
-            incoming("customers", ROUTE="operator", BINDTIMEOUT=20, MAXCONNECTIONS=3000)
+            incoming("customers", ROUTE="operator", BINDTIMEOUT=20, MAXCONNECTIONS=3000, KEEPALIVE=0)
             + incoming("logged", ROUTE="operator", LOGPDU=True, BINDTIMEOUT=20)
             + incoming("toward-rubbish", ROUTE="rubbish")
             + outgoing("operator", self.sink.address, WINDOWSIZE=50)
