@@ -31,6 +31,7 @@ from emg.engine.port import Port
 from emg.engine.upkeep import Upkeep
 from emg.errors import EmgError
 from emg.rules import retry_smpp
+from emg.rules.blocklist import AddressList, BlockListFaults, BlockLists
 from emg.rules.retry import DEFAULT_INTERVALS, RetryScheme
 from emg.rules.routes import RouteTable
 from emg.spool.opening import open_spool
@@ -63,12 +64,13 @@ class Gateway:
         """Raises EmgError, and leaves nothing open."""
         logs = Logs(self.config)
         try:
-            table = routes_of(self.config)
+            table, lists = routes_of(self.config), lists_of(self.config)
             spool, recovered = open_spool(self.config.spooldir, self.config.nodeid)
         except BaseException:
             logs.close()
             raise
         self.engine = build(self.config, logs, spool, recovered, table)
+        self.engine.receiver.lists = lists
         try:
             for connector in self.config.connectors.values():
                 self._add(connector)
@@ -162,12 +164,12 @@ class Gateway:
         Sessions of connectors and accounts that did not change are not touched (design section 4, invariant 9).
         """
         new = load(self.config.file)
-        table = routes_of(new)
+        table, lists = routes_of(new), lists_of(new)
         changes = compare(self.config, new)
         schemes = {name: scheme_of(config) for name, config in new.connectors.items()}
         self.config = new
         self.engine.logs.configure(new)
-        self.engine.configure(new, table)
+        self.engine.configure(new, table, lists)
         for name in changes.connectors_removed:
             self._remove(name)
         for changed in changes.connectors_changed:
@@ -229,6 +231,21 @@ def routes_of(config: ServerConfig) -> RouteTable | None:
     if config.routes is None:
         return None
     return RouteTable.parse(_text_of(config.routes), config.connectors.keys())
+
+
+def lists_of(config: ServerConfig) -> BlockLists | None:
+    """The block lists of a configuration; None when nothing can be blocked. Raises EmgError with all faults of one list."""
+    if config.blacklist is None:
+        return None
+    black = _list_of(config.blacklist, white=False)
+    return BlockLists(black, _list_of(config.whitelist, white=True) if config.whitelist else None)
+
+
+def _list_of(path: str, *, white: bool) -> AddressList:
+    try:
+        return AddressList.parse(_text_of(path), white=white)
+    except BlockListFaults as faults:
+        raise EmgError(f"{path}: {faults}") from faults
 
 
 def scheme_of(config: ConnectorConfig) -> RetryScheme:

@@ -188,10 +188,10 @@ class ServerConfig:
         group=TABLES, example="prices.csv")
     blacklist: str | None = keyword(
         kinds.FILE, None,
-        "Addresses that are refused or logged (a line: address TAB REJECT or LOG, TAB SOURCEADDR or DESTADDR).",
+        "Addresses that are refused or logged (a line: address TAB REJECT or LOG, TAB SOURCEADDR or DESTADDR; `*` at the end of an address: all that start so).",
         group=TABLES, example="blacklist.txt")
     whitelist: str | None = keyword(
-        kinds.FILE, None, "Addresses that are let through whatever the black list says.",
+        kinds.FILE, None, "Addresses that are let through whatever the black list says (a line: address, TAB SOURCEADDR or DESTADDR).",
         group=TABLES, example="whitelist.txt")
     cmrexpire: float = keyword(
         kinds.duration(zero=False), 60.0,

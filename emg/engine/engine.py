@@ -25,6 +25,7 @@ from emg.engine.receive import Limits, Receiver, Sender
 from emg.engine.report import REPEAT_SECONDS, Reporter
 from emg.engine.routing import Router
 from emg.errors import SpoolError
+from emg.rules.blocklist import BlockLists
 from emg.rules.pacing import LoginGuard
 from emg.rules.routes import RouteTable
 from emg.spool.opening import Recovered, connect
@@ -95,12 +96,13 @@ class Engine:
             raise SpoolError(f"the spool cannot be read: {result}") from result
         return result
 
-    def configure(self, config: ServerConfig, table: RouteTable | None) -> None:
+    def configure(self, config: ServerConfig, table: RouteTable | None, lists: BlockLists | None = None) -> None:
         """Take the server-wide part of a new configuration."""
         self.config = config
         self.users = self.reporter.users = config.users
         self.passwords.configure(user.password for user in config.users.values())
         self.router.table = table
+        self.receiver.lists = lists
         self.router.forget()
         self.reporter.lifetime = config.dlrexpire
         self.receiver.limits = limits_of(config)
@@ -151,8 +153,10 @@ def build(config: ServerConfig, logs: Logs, spool: Spool, recovered: Recovered, 
 def resume(engine: Engine, recovered: Recovered) -> None:
     """Queue what the spool held; called once, when all ports stand."""
     lanes = engine.lanes
-    for name, rank, count in recovered.spilled:
+    firsts: dict[str, tuple[int, int]] = {}
+    for name, rank, count, first in recovered.spilled:
         lane = lanes.get(name)
+        firsts[name] = min(firsts.get(name, (rank, first)), (rank, first))
         lane.spilled[rank] = count
         lane.size += count
         lanes.total += count
@@ -163,7 +167,7 @@ def resume(engine: Engine, recovered: Recovered) -> None:
         lane.size += count
         lanes.total += count
     highest_slot = engine.spool.highest_slot
-    doubtful = engine.deliverer.recover(recovered.resident, recovered.marked, engine.ports)
+    doubtful = engine.deliverer.recover(recovered.resident, recovered.marked, firsts, engine.ports)
     engine.spool.forget_marks(highest_slot)
     if not recovered.clean:
         engine.reporter.repeats_until = time.time() + REPEAT_SECONDS

@@ -1,12 +1,13 @@
 """The receive path: from a message that a connector has read to one that we answer for.
 
-`Receiver.receive` runs the steps in order — limits, addresses, route, parts — and gives the message to the spool. Each step
+`Receiver.receive` runs the steps in order — limits, block lists, route, parts — and gives the message to the spool. Each step
 either passes or raises `Rejected`, whose cause the connector puts into its protocol's own code; nothing was kept then. What it returns is the
 message's id, and `done(argument, error)` follows after the group commit: acknowledging before it would lose
 the message with the machine; not at all, would have the sender send it twice. When the commit fails everything is undone and
 `done` gets the SpoolError.
 """
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +23,7 @@ from emg.engine.port import Port
 from emg.engine.routing import Router
 from emg.errors import Cause, Rejected, SpoolError
 from emg.message import Encoding, Message, Part
+from emg.rules.blocklist import Action, BlockLists
 from emg.rules.pacing import TokenBucket
 from emg.spool.spool import Spool
 from emg.text.errors import TextError
@@ -33,6 +35,7 @@ SHORT = 140
 """Octets of user data that fit a short message (3GPP TS 23.040); 160 for unpacked GSM text without header."""
 
 Done = Callable[[Any, SpoolError | None], None]
+log = logging.getLogger("emg.engine")
 
 
 class Sender:
@@ -71,6 +74,8 @@ class Receiver:
         self.limits = limits
         self.open = True
         """False while the gateway drains: new messages are refused."""
+        self.lists: BlockLists | None = None
+        """BLACKLIST and WHITELIST; None when there is nothing to ask."""
         self._spool = spool
         self._lanes = lanes
         self._router = router
@@ -82,6 +87,8 @@ class Receiver:
         user = sender.user
         now = message.accepted
         self._admit(origin, sender)
+        if self.lists is not None:
+            self._ask_lists(self.lists, message, origin)
         lane, port, why = self._router.route(message, origin, user, now)
         self._set_times(message, origin, now)
         message.id = self._spool.next_id()
@@ -121,6 +128,18 @@ class Receiver:
                 raise Rejected(Cause.THROTTLED, f"connector {origin.name} receives faster than {port_bucket.rate:g}/s")
         if self._lanes.total >= self.limits.total:
             raise Rejected(Cause.QUEUE_FULL, f"{self._lanes.total} messages wait: the server-wide bound is reached")
+
+    @staticmethod
+    def _ask_lists(lists: BlockLists, message: Message, origin: Port) -> None:
+        row = lists.find(message.source, message.dest)
+        if row is None:
+            return
+        if row.action is Action.REJECT:
+            raise Rejected(Cause.BLOCKED, f"from {message.source!r} to {message.dest}: the black list has {row}")
+        log.info(
+            "connector %s, account %r: a message from %r to %s passes; the black list has %s",
+            origin.name, message.account, message.source, message.dest, row,
+        )  # fmt: skip
 
     def _set_times(self, message: Message, origin: Port, now: float) -> None:
         begins, longest = max(now, message.due), self.limits.longest_validity

@@ -44,3 +44,29 @@ def test_passwords_may_be_hashes(tmp_path, operator):
             assert visitor.bind(name, password).status == Status.RINVPASWD
             visitor.expect_closed()
         Esme.bound(gateway.port(), "plain", "clear").close()
+
+
+def test_the_black_list_refuses_and_logs_and_a_reload_swaps_it(tmp_path, operator):
+    lists = {"black.txt": "Spam\tREJECT\n4670999*\tREJECT\tDESTADDR\nACME\tLOG\n", "white.txt": "46709991\tDESTADDR\n"}
+    for name, text in lists.items():
+        (tmp_path / name).write_text(text)
+    config = f"BLACKLIST={tmp_path}/black.txt\nWHITELIST={tmp_path}/white.txt\n"
+    config += incoming(ROUTE="operator") + outgoing("operator", operator.address) + user()
+    with GatewayProcess(tmp_path, config) as gateway, Esme.bound(gateway.port()) as client:
+        session = operator.session()
+        blocked = client.submit(source_addr="SPAM").status
+        assert blocked != 0
+        assert client.submit("46709992").status == blocked
+        assert client.submit("46709991", source_addr="ACME").status == 0
+        assert session.take().destination_addr == "46709991"
+        assert client.submit("46701", source_addr="ACME").status == 0
+        gateway.wait_for_log("from 'ACME' to 46701 passes; the black list has SOURCEADDR acme (line 3)")
+        session.take()
+        (tmp_path / "black.txt").write_text("EMG\tREJECT\n")
+        gateway.reload()
+        assert client.submit(source_addr="SPAM").status == 0
+        assert client.submit(source_addr="EMG").status == blocked
+        (tmp_path / "black.txt").write_text("EMG REJECT\n")
+        gateway.reload()
+        gateway.wait_for_log("columns are apart by tabs")
+        assert client.submit(source_addr="EMG").status == blocked
