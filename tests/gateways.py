@@ -232,11 +232,11 @@ class GatewayProcess:
 
     # -- life
 
-    def start(self) -> None:
-        """Start it; up, and every connector begun, when this returns."""
+    def start(self, seconds: float = START_SECONDS) -> None:
+        """Start it; up, and every connector begun, when this returns; after `seconds` an AssertionError."""
         assert self.program is None or not self.program.alive, "it runs already"
         self.program = Program(["gateway", "-c", str(self.config_file)], self.folder / "printed")
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + seconds
         sign = f"[{self.program.pid}]"
         while not any(sign in line for line in self._lines(" is up: ")):
             if not self.program.alive or time.monotonic() > deadline:
