@@ -18,6 +18,7 @@ from emg.engine.report import Reporter
 from emg.errors import Cause
 from emg.message import Kind, Message, State
 from emg.rules.retry import Verdict
+from emg.spool.schema import SPILLED
 from emg.spool.spool import Spool
 
 PATIENT_TRIES = 3
@@ -70,9 +71,11 @@ class Deliverer:
     def refused(self, port: Port, carrier: Carrier, message: Message, status: int, cause: Cause) -> None:
         """The far side answered with an error."""
         now = time.time()
-        lane = self._lanes.settle(carrier, message)
         message.tries += 1
         decision = port.retry.decide(status, cause, message.tries, now, message.expires, port.config.maxtries)
+        if decision.verdict is Verdict.PAUSE:  # before it is settled: the next one would leave at once, and overtake it
+            self._lanes.recall(self._lanes.by_name[message.queue])
+        lane = self._lanes.settle(carrier, message)
         if decision.verdict is Verdict.FAIL:
             port.counters.failed += 1
             lane.failures += 1
@@ -86,7 +89,6 @@ class Deliverer:
             lane.cap = port.throttle.window(carrier.window)
             lane.paused_until = time.monotonic() + port.throttle.wait(time.monotonic())
             self._lanes.put_back(message, lane, changed=False)
-            self._lanes.recall(lane)
             return
         port.counters.retried += 1
         self._note(message, port, carrier, cause, status, decision.at)
@@ -151,15 +153,26 @@ class Deliverer:
             self.unanswered(port, carrier, message)
         self._spool.clear_marks(carrier)
 
-    def recover(self, messages: list[Message], marked: set[int], port_of: dict[str, Port]) -> int:
-        """After a start: queue what the spool held in memory; what was in flight may have been sent. Gives how many of those."""
+    def recover(
+        self, messages: list[Message], marked: set[int], firsts: dict[str, tuple[int, int]], port_of: dict[str, Port]
+    ) -> int:
+        """After a start: queue what the spool held in memory; what was in flight may have been sent. Gives how many of those.
+
+        `firsts` tells (rank, id) of the first message of a queue that is on disk. It may have been loaded when the crash came, before
+        others that were in memory all the time: those wait behind it now.
+        """
         doubtful = 0
         for message in messages:
             lane = self._lanes.get(message.queue)
             lane.size += 1
             self._lanes.total += 1
             if message.id not in marked:
-                self._lanes.put_back(message, lane, due=message.due, changed=False)
+                first = firsts.get(lane.name)
+                if first is not None and first < (message.rank, message.id) and not message.due:
+                    lane.spill(message.rank, message.id)
+                    self._spool.update(message, lane.number, SPILLED)
+                else:
+                    self._lanes.put_back(message, lane, due=message.due, changed=False)
                 continue
             doubtful += 1
             message.maybe_sent = True

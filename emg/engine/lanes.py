@@ -21,8 +21,9 @@ from emg.spool.spool import Spool
 
 DELAYED_LIMIT = 500
 """Retries of one lane that wait in memory; more of them wait in the spool."""
-RESIDENT_LIMIT = 200_000
-"""Messages of all lanes in memory; above it every new one that cannot leave at once is spilled."""
+CROWD = 200_000
+"""With more messages than these in all lanes, wherever they stand, the heads get shorter:"""
+CROWDED_HEAD = 50
 EXPIRY_PAGE = 2000
 ACCOUNT_HEAD = 200
 """Head of an account's lane: there may be thousands of these."""
@@ -90,12 +91,12 @@ class Lanes:
         if message.due:
             lane.deferred += 1
             return DEFERRED
-        if not lane.stays(message.rank) or self.total - lane.deferred > RESIDENT_LIMIT:
+        self._dirty[lane] = None  # also for a spilled one: it may be the first, and somebody has to load it
+        if not lane.stays(message.rank) or (self.total > CROWD and len(lane.waiting) >= CROWDED_HEAD):
             lane.spilled[message.rank] = lane.spilled.get(message.rank, 0) + 1
             lane.spilled_since[message.rank] = lane.spilled_since.get(message.rank, 0) + 1
             return SPILLED
         lane.push(message)
-        self._dirty[lane] = None
         return RESIDENT
 
     def withdraw(self, message: Message) -> None:
@@ -232,7 +233,7 @@ class Lanes:
 
     def tick(self, now: float) -> None:
         """`now` in epoch seconds."""
-        for lane in self.by_name.values():
+        for lane in list(self.by_name.values()):  # the report on a message that expired may need a lane of its own
             if lane.delayed and lane.wake(now):
                 self.touch(lane)
             if lane.waiting:

@@ -39,8 +39,8 @@ class Recovered(msgspec.Struct):
     """Messages that were in memory, in flight or next in line, by (rank, id)."""
     marked: set[int]
     """Ids that may have been sent without an answer."""
-    spilled: list[tuple[str, int, int]]
-    """(queue, rank, count) of what waits on disk."""
+    spilled: list[tuple[str, int, int, int]]
+    """(queue, rank, count, lowest id) of what waits on disk."""
     deferred: list[tuple[str, int]]
     """(queue, count)."""
     orphans: list[tuple[int, str, str, float, bytes]]
@@ -250,7 +250,8 @@ def _recover(db: sqlite3.Connection) -> Recovered:
         db.execute("UPDATE message SET place = 0 WHERE id = ? AND place = 1", (number,))
     db.execute("COMMIT")
     spilled = db.execute(
-        "SELECT q.name, m.rank, count(*) FROM message m JOIN queue q ON q.number = m.queue WHERE m.place = 1 GROUP BY m.queue, m.rank"
+        "SELECT q.name, m.rank, count(*), min(m.id) FROM message m JOIN queue q ON q.number = m.queue"
+        " WHERE m.place = 1 GROUP BY m.queue, m.rank"
     ).fetchall()
     deferred = db.execute(
         "SELECT q.name, count(*) FROM message m JOIN queue q ON q.number = m.queue WHERE m.place = 2 GROUP BY m.queue"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from emg.engine import events
 from emg.message import Kind
+from emg.spool.opening import open_spool
 from emg.tools import ledger
 
 
@@ -40,10 +41,11 @@ class Outbox:
         for count, body in db.execute("SELECT count, body FROM outbox ORDER BY seq"):
             for event in events.decode_row(body, count):
                 self.take(event)
-        for name in ("message", "open_report", "orphan"):
-            (count,) = db.execute(f"SELECT count(*) FROM {name}").fetchone()
-            setattr(self, {"message": "messages", "open_report": "open_reports", "orphan": "orphans"}[name], count)
         db.close()
+        opened, left = open_spool(str(Path(spool).parent), 0)
+        opened.close()
+        self.messages = len(left.resident) + sum(row[2] for row in left.spilled) + sum(row[1] for row in left.deferred)
+        self.open_reports, self.orphans = left.open_reports, len(left.orphans)
         return self
 
     def take(self, event):
@@ -80,6 +82,11 @@ class Proof:
     """Compared with the marks of messages."""
     reported: ledger.Result
     """Compared with the marks of reports."""
+    out_of_order: list
+    """(earlier, later): the operator had the later one first, though he had not refused the earlier one nor may have had it before."""
+
+    wrongly_told: list
+    """(tag, state): reported to the client in a state that the operator never said of this message."""
 
     @classmethod
     def of(cls, folder, clients, operator, spool):
@@ -96,23 +103,33 @@ class Proof:
         def known(ids):
             return {str(number) for number in ids} | {tag for number in ids for tag in tags.get(number, ())}
 
+        maybe_sent = known(outbox.messages_maybe_sent())
+        sent = ledger.compare(str(together), str(operator), maybe_sent)
+        retried = {event[1] for event in ledger.read(str(operator)) if event[0] == "refused"}
         return cls(
             outbox,
-            ledger.compare(str(together), str(operator), known(outbox.messages_maybe_sent())),
+            sent,
             ledger.compare(str(together), str(operator), known(outbox.reports_maybe_sent())),
+            [pair for pair in sent.out_of_order if pair[0] not in retried],
+            _wrongly_told(str(together), str(operator)),
         )
 
-    def faults(self, *, parts=False):
-        """Sentences. With `parts`, the gateway split each message, so that the operator saw a tag in the first part alone."""
-        found = [fault for fault in self.sent.faults() if "reported twice" not in fault]
+    def faults(self):
+        """Sentences. Of a message that the gateway split, the operator's ledger shows the first part: the others carry no tag."""
+        found = [fault for fault in self.sent.faults() if "reported twice" not in fault and "out of order" not in fault]
         found += [fault for fault in self.reported.faults() if "reported twice" in fault]
+        if self.out_of_order:
+            found.append(f"{len(self.out_of_order)} out of order: {self.out_of_order[:5]}")
         outbox = self.outbox
         whole = set(outbox.accepted) | set(outbox.parent)
         for what, ids in (
             ("accepted twice", [number for number, count in outbox.accepted.items() if count > 1]),
             ("without an end", [number for number in whole if not outbox.ended[number]]),
             ("ended more than once", [number for number, count in outbox.ended.items() if count > 1]),
-            ("ended and never accepted", [number for number in outbox.ended if number not in whole and number not in outbox.reported]),
+            (
+                "ended and never accepted",
+                [number for number in outbox.ended if number not in whole and number not in outbox.reported],
+            ),
         ):
             if ids:
                 found.append(f"{len(ids)} messages {what}: {sorted(ids)[:5]}")
@@ -129,6 +146,27 @@ class Proof:
             f"(unmarked {len(sent.unmarked_duplicates)}, marked messages {len(outbox.messages_maybe_sent())}); "
             f"reports {sent.reports}, repeated {len(self.reported.repeated_reports)} "
             f"(unmarked {len(self.reported.unmarked_repeated_reports)}), missing {len(sent.missing_reports)}; "
-            f"out of order {len(sent.out_of_order)}; states {dict(outbox.states)}; "
+            f"out of order {len(self.out_of_order)} (by a retry {len(sent.out_of_order) - len(self.out_of_order)}); states {dict(outbox.states)}; "
             f"left: {outbox.open_reports} open reports, {outbox.orphans} orphans"
         )
+
+
+def _wrongly_told(clients, operator):
+    tag_of, said = {}, {}
+    for event in ledger.read(operator):
+        if event[0] == "received":
+            tag_of[event[2]] = event[1]
+        elif event[0] == "report-sent":
+            said.setdefault(tag_of[event[1]], set()).add(event[2])
+    tag_of = {}
+    told = []
+    for event in ledger.read(clients):
+        if event[0] == "acked":
+            tag_of[event[2]] = event[1]
+        elif event[0] == "report":
+            told.append(event[1:])
+    return [
+        (tag_of[number], state)
+        for number, state in told
+        if number in tag_of and tag_of[number] in said and state not in said[tag_of[number]]
+    ]

@@ -33,7 +33,7 @@ SCENARIOS = [
         "retried-and-failed",
         kills=8,
         sink=(
-            "--error-rate", "0.05:RSYSERR", "--report-states", "DELIVRD=8,UNDELIV=1,EXPIRED=1",
+            "--error-rate", "0.05:RTHROTTLED", "--report-states", "DELIVRD=8,UNDELIV=1,EXPIRED=1",
             "--report-before-answer", "0.1", "--report-delay", "0-2",
         ),
         outgoing={"RETRYTIME": 1},
@@ -51,6 +51,8 @@ def check(scenario, played, number, capsys):
     assert played.proof.sent.acked > 10 * scenario.kills, "too little was under way for the kills to mean anything"
     if (scenario.outgoing or {}).get("MAYBESENT") == "FAIL":
         assert not played.proof.sent.duplicates
+    else:
+        assert not played.proof.wrongly_told
 
 
 @pytest.mark.timeout(180)
