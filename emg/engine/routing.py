@@ -21,7 +21,6 @@ from emg.rules.concat import RouteMemory
 from emg.rules.routes import RouteTable
 from emg.text.udh import concatenation
 
-
 HOMES = 100_000
 """Ways home that are remembered at most: one for each (connector, account, provider) that is in use."""
 
