@@ -32,7 +32,7 @@ from emg.text.split import split, split_octets
 from emg.text.udh import concatenation
 
 SHORT = 140
-"""Octets of user data that fit a short message (3GPP TS 23.040); 160 for unpacked GSM text without header."""
+"""Octets of user data that fit a short message (3GPP TS 23.040); unpacked GSM text has 160, or 153 behind a header of 6."""
 
 Done = Callable[[Any, SpoolError | None], None]
 log = logging.getLogger("emg.engine")
@@ -92,7 +92,9 @@ class Receiver:
         lane, port, why = self._router.route(message, origin, user, now)
         self._set_times(message, origin, now)
         message.id = self._spool.next_id()
-        longest = 160 if message.encoding in _SEPTETS and not message.udh else SHORT - len(message.udh)
+        longest = SHORT - len(message.udh)
+        if message.encoding in _SEPTETS:
+            longest = longest * 8 // 7
         if len(message.body) > longest and port.splits is not LongOut.PAYLOAD and port.splits is not LongOut.ASIS:
             parts = self._parts(message, port, user, origin)
         else:

@@ -118,6 +118,17 @@ def test_s42_160_gsm_characters_are_one_message_and_161_are_two(station):
     assert [len(cut(pdu)[1]) for pdu in parts(operator, 2)] == [153, 8]
 
 
+def test_s42_a_full_part_of_a_customer_is_a_part_and_not_too_long(station):
+    client, operator = station.client(), station.link()
+    header = bytes.fromhex("050003a10201")
+    client.accepted(text=header + b"a" * 153, esm_class=UDHI)
+    assert cut(operator.take("s42")) == (header, b"a" * 153)
+    assert client.submit(text=header + b"a" * 154, esm_class=UDHI).status == Status.RINVMSGLEN
+    header = bytes.fromhex("06080412340201")
+    client.accepted(text=header + "Ж".encode("utf-16-be") * 66, esm_class=UDHI, data_coding=8)
+    assert len(cut(operator.take("s42"))[1]) == 132
+
+
 @pytest.mark.parametrize("pair", [b"\x1b\x65", b"\x1b\x28"], ids=["euro", "brace"])
 def test_s42_an_escape_pair_is_not_separated(station, pair):
     client, operator = station.client(), station.link()
