@@ -207,10 +207,15 @@ def _host(value: str) -> str:
     try:
         address = ipaddress.ip_address(value)
     except ValueError:
-        if not HOST.fullmatch(value) or value.replace(".", "").isdigit():
+        if not HOST.fullmatch(value) or value.replace(".", "").isdigit() or not _has_labels(value):
             raise ValueError(f"must be {ENDPOINT_SAYS}") from None
         return value.lower()
     return str(getattr(address, "ipv4_mapped", None) or address)
+
+
+def _has_labels(name: str) -> bool:
+    """No part between the dots is empty or longer than 63 characters (RFC 1035 §2.3.4); no resolver takes such a name."""
+    return all(0 < len(label) < 64 for label in name.removesuffix(".").split("."))
 
 
 def _parse_endpoint(value: str) -> Endpoint:

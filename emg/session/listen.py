@@ -30,9 +30,12 @@ def resolve(host: str, port: int, *, passive: bool = False) -> list[tuple[int, t
     """All addresses of a name as (family, (ip, port)), in the resolver's order, without doubles. Raises EmgError."""
     flags = system_socket.AI_PASSIVE if passive else 0
     try:
+        host.encode("idna")
         found = gevent.socket.getaddrinfo(host or None, port, type=system_socket.SOCK_STREAM, flags=flags)
     except OSError as error:
         raise EmgError(f"{host}: {error.strerror or error}") from error
+    except UnicodeError as error:
+        raise EmgError(f"{host!r} cannot be a name: {error}") from error
     seen: dict[tuple[int, tuple[str, int]], None] = {}
     for family, _kind, _protocol, _name, address in found:
         if family in (system_socket.AF_INET, system_socket.AF_INET6):

@@ -8,7 +8,7 @@ A failed handshake or a bad record is a `RemoteProtocolError`.
 
 import ssl
 
-from emg.errors import ConfigError, RemoteProtocolError
+from emg.errors import ConfigError, EmgError, RemoteProtocolError
 
 PENDING_LIMIT = 262144
 
@@ -57,14 +57,17 @@ def _load_authorities(context: ssl.SSLContext, ca_file: str) -> None:
 
 
 class TlsPipe:
-    """One TLS session without a socket."""
+    """One TLS session without a socket. Raises EmgError for a `server_name` that can't be one."""
 
     __slots__ = ("_cipher_in", "_cipher_out", "_done", "_pending", "_tls")
 
     def __init__(self, context: ssl.SSLContext, *, server_side: bool, server_name: str | None = None) -> None:
         self._cipher_in = ssl.MemoryBIO()
         self._cipher_out = ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._cipher_in, self._cipher_out, server_side, server_name)
+        try:
+            self._tls = context.wrap_bio(self._cipher_in, self._cipher_out, server_side, server_name)
+        except (ValueError, TypeError) as error:
+            raise EmgError(f"TLS: {server_name!r} cannot be the name of a server: {error}") from error
         self._done = False
         self._pending = bytearray()
         if not server_side:

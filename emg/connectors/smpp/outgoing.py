@@ -174,14 +174,14 @@ class OutgoingConnector:
     def _connect_and_serve(self, kind: type[Bind]) -> "OutgoingSession | None":
         config = self.port.config
         name = f"{self.port.name}#{next(self._numbers)}"
+        tls = None
         try:
+            if self.tls is not None:
+                tls = TlsPipe(self.tls, server_side=False, server_name=config.ssl_servername or config.address[0].host)
             sock, where = dial([(e.host, e.port) for e in config.address], CONNECT_SECONDS)
         except EmgError as error:
             self._fault(f"cannot connect: {error}")
             return None
-        tls = None
-        if self.tls is not None:
-            tls = TlsPipe(self.tls, server_side=False, server_name=config.ssl_servername or config.address[0].host)
         machine = Machine(Role.ESME, time.monotonic(), timers=self.timers, window=1, limit=config.maxpdusize)
         session = OutgoingSession(self, name, sock, machine, where, tls, kind)
         self._sessions[name] = session

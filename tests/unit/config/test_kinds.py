@@ -89,6 +89,8 @@ def test_reads(kind: Kind[object], text: str, value: object) -> None:
         (kinds.ENDPOINT, "host:65536"),
         (kinds.ENDPOINT, "300.1.1.1:1"),
         (kinds.ENDPOINT, "a b:1"),
+        (kinds.ENDPOINT, "a..b:1"),
+        (kinds.ENDPOINT, "a" * 64 + ".example:1"),
         (kinds.ENDPOINTS, "a:1,,b:2"),
         (kinds.NETWORKS, "10.0.0.1/8"),
         (kinds.NETWORKS, "host"),
