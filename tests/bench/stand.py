@@ -127,12 +127,15 @@ def load(
     command = [sys.executable, str(ROOT / "app.py"), "load", "--json", "--system-id", "acme", "--password", "secret"]
     chosen = {"to": f"127.0.0.1:{port}", "messages": messages, "sessions": sessions, "window": window} | options
     for name, value in chosen.items():
-        if value not in (None, False):
+        if value is not None and value is not False:
             command += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LOAD_SECONDS, check=False)
     if not done.stdout.strip():
         raise AssertionError(f"the load client ended with {done.returncode}: {done.stderr}")
     summary: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    for name in ("refused", "unknown", "reports_unmatched", "reconnects", "faults"):
+        if summary[name]:
+            print(f"  the load client tells of {name}: {summary[name]}", file=sys.stderr)
     return summary
 
 

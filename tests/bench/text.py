@@ -1,10 +1,9 @@
 """What the text functions cost a message, in microseconds of CPU. Prints, never judges.
 
-Run from the root: `PYTHONPATH=. python tests/bench/text.py`.
+Run: python -m tests.bench.text
 """
 
 from collections.abc import Callable
-from time import process_time
 
 from emg.message import Encoding
 from emg.text import coding, gsm7, udh
@@ -12,7 +11,13 @@ from emg.text.join import join
 from emg.text.references import References
 from emg.text.split import count_parts, split
 from emg.text.summary import describe
+from tests.bench.stand import Row, cells, microseconds, print_rows
 
+TITLE = "Text"
+HOW = """\
+Microseconds of CPU a call, the best of five rounds."""
+HEAD = ("what", "µs")
+CALLS = 10_000
 PLAIN = (
     "An ordinary text of the kind that people send each other all day long, with a price of 25 and a time, 14:30. " * 5
 )[:500]
@@ -52,21 +57,20 @@ CASES: dict[str, Callable[[], object]] = {
 }
 
 
-def cost(function: Callable[[], object], rounds: int = 20_000) -> float:
-    """Microseconds of CPU a call, the best of five."""
-    best = float("inf")
-    for _ in range(5):
-        start = process_time()
-        for _ in range(rounds):
-            function()
-        best = min(best, process_time() - start)
-    return best / rounds * 1e6
+def rows(scale: float = 1.0) -> list[Row]:
+    """One row a case."""
+    calls = max(10, int(CALLS * scale))
+    return [cells(name, microseconds(function, calls)) for name, function in CASES.items()]
+
+
+def how(scale: float = 1.0) -> str:
+    """What was measured."""
+    return HOW
 
 
 def main() -> None:
-    """Print one line a case."""
-    for name, function in CASES.items():
-        print(f"{name:32} {cost(function):8.2f} µs")
+    """Print it."""
+    print_rows(TITLE, HEAD, rows())
 
 
 if __name__ == "__main__":
