@@ -8,6 +8,7 @@ and stop, SIGHUP reloads. The gateway runs without a database.
 import argparse
 import gc
 import logging
+import os
 import resource
 import signal
 import sys
@@ -271,6 +272,7 @@ def main(argv: list[str]) -> int:
     arguments = parser.parse_args(argv)
     gateway = Gateway(load(arguments.config))
     sys.setswitchinterval(SWITCH_SECONDS)
+    os.umask(0o027)  # messages and logs are nobody else's
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # customers alone may be more than the usual 1,024
     gateway.start()

@@ -71,6 +71,13 @@ class _Handler(WSGIHandler):
         sock.settimeout(IDLE_SECONDS)
         super().__init__(sock, address, server)
 
+    def _handle_client_error(self, ex: Exception) -> tuple[str, bytes]:
+        """What is no HTTP: gevent would print how it found that out."""
+        if isinstance(ex, gevent.GreenletExit):
+            raise ex
+        log.info("a request that is none was refused: %s", str(ex) or type(ex).__name__)
+        return "400", b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
 
 class Application:
     """WSGI over a table of routes."""
