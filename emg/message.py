@@ -142,6 +142,8 @@ class Message(msgspec.Struct, array_like=True, gc=False):
     """The sender's own reference, where his protocol has one."""
     own_validity: bool = False
     """`expires` is the sender's wish, not our default: the far side is told of it."""
+    joined: tuple[tuple[int, int], ...] = ()
+    """(id, want) of the parts that it came in by, where we put them together: those ids are what its sender knows."""
 
 
 class OpenReport(msgspec.Struct, array_like=True, gc=False):
@@ -169,3 +171,5 @@ class OpenReport(msgspec.Struct, array_like=True, gc=False):
     per_part: bool = False
     reference: str = ""
     maybe_sent: bool = False
+    joined: tuple[tuple[int, int], ...] = ()
+    """As in the message."""

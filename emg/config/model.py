@@ -195,7 +195,7 @@ class ServerConfig:
         group=TABLES, example="whitelist.txt")
     cmrexpire: float = keyword(
         kinds.duration(zero=False), 60.0,
-        "How long the route of the first part of a long message holds for the other parts.",
+        "How long the route of the first part of a long message holds for the other parts, and how long JOIN waits for them.",
         group=ROUTING, unit="seconds", example="120")
 
     default_vp: float = keyword(

@@ -14,6 +14,7 @@ import gevent.lock
 
 from emg.config.model import ServerConfig, UserConfig
 from emg.engine.deliver import Deliverer
+from emg.engine.joining import HELD, Joiner
 from emg.engine.lanes import Lanes
 from emg.engine.logs import Logs
 from emg.engine.open_reports import OpenReports
@@ -104,6 +105,7 @@ class Engine:
         self.router.table = table
         self.receiver.lists = lists
         self.router.forget()
+        self.router.memory.seconds = self.receiver.joiner.seconds = config.cmrexpire
         self.reporter.lifetime = config.dlrexpire
         self.receiver.limits = limits_of(config)
         self.orphans.limit = config.orphansize
@@ -132,6 +134,7 @@ def build(config: ServerConfig, logs: Logs, spool: Spool, recovered: Recovered, 
     reporter.users = config.users
     reporter.lifetime = config.dlrexpire
     receiver = Receiver(spool, lanes, router, groups, limits_of(config))
+    receiver.joiner = Joiner(spool, lanes, router, reporter, receiver, config.cmrexpire)
     deliverer = Deliverer(spool, lanes, reporter, open_reports)
     return Engine(
         config,
@@ -166,9 +169,13 @@ def resume(engine: Engine, recovered: Recovered) -> None:
         lane.deferred += count
         lane.size += count
         lanes.total += count
+    held = [message for message in recovered.resident if message.queue.startswith(HELD)]
+    if held:
+        recovered.resident = [message for message in recovered.resident if not message.queue.startswith(HELD)]
     highest_slot = engine.spool.highest_slot
     doubtful = engine.deliverer.recover(recovered.resident, recovered.marked, firsts, engine.ports)
     engine.spool.forget_marks(highest_slot)
+    engine.receiver.joiner.recover(held)
     if not recovered.clean:
         engine.reporter.repeats_until = time.time() + REPEAT_SECONDS
     log.info(

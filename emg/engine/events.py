@@ -43,6 +43,14 @@ class Split(Event, gc=False, tag="split"):
     total: int
 
 
+class Joined(Event, gc=False, tag="joined"):
+    """A part that came in went into a whole message; `id` is the part's. Both have their own `Ended`."""
+
+    into: int
+    number: int
+    total: int
+
+
 class Sent(Event, gc=False, tag="sent"):
     """The far side has taken it."""
 
@@ -68,7 +76,7 @@ class Tried(Event, gc=False, tag="tried"):
 
 
 class Moved(Event, gc=False, tag="moved"):
-    """An operator moved it to another queue."""
+    """An operator moved it to another queue. `queue` is empty for a part that waited for others to be joined with, and goes on alone."""
 
     queue: str
     to: str
@@ -101,7 +109,7 @@ class Orphaned(Event, gc=False, tag="orphaned"):
     state: State
 
 
-Any = Accepted | Split | Sent | Tried | Moved | Ended | Intermediate | Orphaned
+Any = Accepted | Split | Joined | Sent | Tried | Moved | Ended | Intermediate | Orphaned
 
 encode = msgspec.msgpack.Encoder().encode
 _decode_row = msgspec.msgpack.Decoder(list[Any]).decode

@@ -1,6 +1,6 @@
 """The receive path: from a message that a connector has read to one that we answer for.
 
-`Receiver.receive` runs the steps in order — limits, block lists, route, parts — and gives the message to the spool. Each step
+`Receiver.receive` runs the steps in order — limits, block lists, route, joining, parts — and gives the message to the spool. Each step
 either passes or raises `Rejected`, whose cause the connector puts into its protocol's own code; nothing was kept then. What it returns is the
 message's id, and `done(argument, error)` follows after the group commit: acknowledging before it would lose
 the message with the machine; not at all, would have the sender send it twice. When the commit fails everything is undone and
@@ -16,6 +16,7 @@ import msgspec
 
 from emg.config.model import LongOut, UserConfig
 from emg.engine import events
+from emg.engine.joining import Joiner, spot_of
 from emg.engine.lane import Lane
 from emg.engine.lanes import Lanes
 from emg.engine.parts import Group, Groups
@@ -35,6 +36,7 @@ SHORT = 140
 """Octets of user data that fit a short message (3GPP TS 23.040); unpacked GSM text has 160, or 153 behind a header of 6."""
 
 Done = Callable[[Any, SpoolError | None], None]
+Keep = Callable[[Message, int, int], None]
 log = logging.getLogger("emg.engine")
 
 
@@ -74,6 +76,8 @@ class Receiver:
         self.limits = limits
         self.open = True
         """False while the gateway drains: new messages are refused."""
+        self.joiner: Joiner
+        """Set where the engine is built: the two need each other."""
         self.lists: BlockLists | None = None
         """BLACKLIST and WHITELIST; None when there is nothing to ask."""
         self._spool = spool
@@ -91,19 +95,17 @@ class Receiver:
             self._ask_lists(self.lists, message, origin)
         lane, port, why = self._router.route(message, origin, user, now)
         self._set_times(message, origin, now)
+        if origin.joins and (message.udh or message.tlvs):
+            spot = spot_of(message)
+            if spot is not None:
+                return self.joiner.hold(message, spot, lane, why, origin, sender, done, argument)
         message.id = self._spool.next_id()
-        longest = SHORT - len(message.udh)
-        if message.encoding in _SEPTETS:
-            longest = longest * 8 // 7
-        if len(message.body) > longest and port.splits is not LongOut.PAYLOAD and port.splits is not LongOut.ASIS:
-            parts = self._parts(message, port, user, origin)
-        else:
-            parts = None
+        parts = self._cut(message, port, user, origin) if len(message.body) + len(message.udh) > SHORT else None
         if parts is None:
             self._spool.accept(message, lane.number, self._lanes.add(message, lane))
             count = 1
         else:
-            self._keep_parts(message, parts, lane, port)
+            self._keep_parts(message, parts, lane, port, self._spool.accept, self._spool.take_event)
             count = len(parts)
         self._spool.take_event(
             message.id,
@@ -151,6 +153,23 @@ class Receiver:
             validity = origin.config.force_vp or origin.config.default_vp or self.limits.default_validity
             message.expires = begins + min(validity, longest)
 
+    def forward(self, message: Message, lane: Lane, port: Port, user: UserConfig | None, origin: Port) -> None:
+        """Queue a message that we answer for already, as settlement. Raises Rejected, and then nothing is changed."""
+        parts = self._cut(message, port, user, origin)
+        if parts is None:
+            self._spool.update(message, lane.number, self._lanes.add(message, lane))
+        else:
+            self._keep_parts(message, parts, lane, port, self._spool.update, self._spool.event)
+
+    def _cut(self, message: Message, port: Port, user: UserConfig | None, origin: Port) -> list[Message] | None:
+        """The parts of a message that is too long for one PDU; None when it travels as it is."""
+        longest = SHORT - len(message.udh)
+        if message.encoding in _SEPTETS:
+            longest = longest * 8 // 7
+        if len(message.body) <= longest or port.splits is LongOut.PAYLOAD or port.splits is LongOut.ASIS:
+            return None
+        return self._parts(message, port, user, origin)
+
     def _parts(self, message: Message, port: Port, user: UserConfig | None, origin: Port) -> list[Message] | None:
         """Cut a long message; None when it travels as it is (binary for a far side that takes it, a part of the sender's own)."""
         if message.udh and concatenation(message.udh) is not None:
@@ -182,13 +201,21 @@ class Receiver:
             for number, (udh, body, sar) in enumerate(cut, 1)
         ]  # fmt: skip
 
-    def _keep_parts(self, message: Message, parts: list[Message], lane: Lane, port: Port) -> None:
+    def _keep_parts(
+        self,
+        message: Message,
+        parts: list[Message],
+        lane: Lane,
+        port: Port,
+        keep: Keep,
+        note: Callable[[int, bytes], None],
+    ) -> None:
         self._groups.open(Group.of(message, [part.id for part in parts], port.name))
         for part in parts:
-            self._spool.accept(part, lane.number, self._lanes.add(part, lane))
+            keep(part, lane.number, self._lanes.add(part, lane))
             assert part.part is not None, "a part without its number"
             split_event = events.Split(message.id, message.accepted, part.id, part.part.number, part.part.total)
-            self._spool.take_event(message.id, events.encode(split_event))
+            note(message.id, events.encode(split_event))
 
     def _kept(self, kept: tuple[Any, ...], error: SpoolError | None) -> None:
         message, parts, origin, sender, done, argument = kept

@@ -125,12 +125,15 @@ class Reporter:
 
     def _pass_intermediate(self, ticket: OpenReport, report: Report, intake: Intake) -> None:
         message_id = ticket.part.parent if ticket.part is not None else ticket.id
-        if ticket.want & Want.INTERMEDIATE:
-            intake.made = [self._report_message(ticket, message_id, report.state, report.error, report, 1, 0)]
-            self._keep(intake.made[0], accept=True)
-            event = events.Intermediate(message_id, time.time(), report.state, intake.made[0].id)
-        else:
-            event = events.Intermediate(message_id, time.time(), report.state)
+        made = [
+            self._report_message(ticket, number, report.state, report.error, report, 1, 0)
+            for number, want in ticket.joined or ((message_id, int(ticket.want)),)
+            if want & Want.INTERMEDIATE
+        ]
+        for message in made:
+            self._keep(message, accept=True)
+        intake.made = made
+        event = events.Intermediate(message_id, time.time(), report.state, made[0].id if made else 0)
         self._spool.take_event(message_id, events.encode(event))
         self._spool.when_kept(self._kept, intake)
 
@@ -228,6 +231,12 @@ class Reporter:
             self._open.settle_doubt(provider, message)
         self._end(message, lane, provider, state, error or _CODES.get(cause, "255"), None)
 
+    def lost(self, message: Message, cause: Cause) -> None:
+        """A message that we answer for stands in no queue and cannot go on."""
+        self._spool.drop(message.id)
+        ticket = ticket_for(message, "", "", 0.0, 0.0)
+        self._conclude(ticket, _STATES.get(cause, State.FAILED), _CODES.get(cause, "255"), None, accept=False)
+
     def expired(self, ticket: OpenReport) -> None:
         """No report came within DLREXPIRE."""
         if ticket.part is None:
@@ -290,14 +299,16 @@ class Reporter:
         if group is not None and verdict is not None and not group.reported:
             group.reported = True
             self._groups.keep(group)
-            whole = []
-            if not group.ticket.per_part and wants_report(group.ticket.want, verdict):
+            whole = self._joined_parts(group.ticket, verdict, group.error, report, accept=accept)
+            if not group.ticket.joined and not group.ticket.per_part and wants_report(group.ticket.want, verdict):
                 whole.append(
                     self._report_message(
                         group.ticket, group.ticket.id, verdict, group.error, report, len(group.parts), group.delivered
                     )
                 )
-            self._end_event(group.ticket.id, verdict, group.error, group.ticket, whole, accept=accept)
+            self._end_event(
+                group.ticket.id, verdict, group.error, group.ticket, [] if group.ticket.joined else whole, accept=accept
+            )
             made += whole
         for message in made:
             self._keep(message, accept=accept)
@@ -307,11 +318,28 @@ class Reporter:
         self, ticket: OpenReport, state: State, error: str, report: Report | None, *, accept: bool
     ) -> list[Message]:
         made = []
-        if wants_report(ticket.want, state):
+        if ticket.joined:
+            made = self._joined_parts(ticket, state, error, report, accept=accept)
+            for message in made:
+                self._keep(message, accept=accept)
+        elif wants_report(ticket.want, state):
             message = self._report_message(ticket, ticket.id, state, error, report, 1, state is State.DELIVERED)
             made.append(message)
             self._keep(message, accept=accept)
-        self._end_event(ticket.id, state, error, ticket, made, accept=accept)
+        self._end_event(ticket.id, state, error, ticket, [] if ticket.joined else made, accept=accept)
+        return made
+
+    def _joined_parts(
+        self, ticket: OpenReport, state: State, error: str, report: Report | None, *, accept: bool
+    ) -> list[Message]:
+        """The parts that a message came in by end with it: their events, and the reports that were asked for by them."""
+        made: list[Message] = []
+        for number, want in ticket.joined:
+            own = []
+            if wants_report(Want(want), state):
+                own.append(self._report_message(ticket, number, state, error, report, 1, state is State.DELIVERED))
+            self._end_event(number, state, error, ticket, own, accept=accept)
+            made += own
         return made
 
     def _end_event(

@@ -36,6 +36,7 @@ class Upkeep:
         """`now` in epoch seconds."""
         engine = self._engine
         engine.lanes.tick(now)
+        engine.receiver.joiner.tick(now)
         engine.logs.sweep()
         for wrong in engine.logins.reports(time.monotonic()):
             log.warning("%d wrong logins as %r from %s", wrong.count, wrong.account, wrong.address)

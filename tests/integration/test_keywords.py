@@ -3,6 +3,8 @@
 import pytest
 
 from emg.config import hashes
+from emg.message import Encoding
+from emg.text.split import split
 from emg.wire.smpp.names import Status
 from emg.wire.smpp.pdus import BindReceiver, BindTransmitter
 from tests.gateways import Esme, GatewayProcess, Smsc, incoming, outgoing, user
@@ -70,3 +72,40 @@ def test_the_black_list_refuses_and_logs_and_a_reload_swaps_it(tmp_path, operato
         gateway.reload()
         gateway.wait_for_log("columns are apart by tabs")
         assert client.submit(source_addr="EMG").status == blocked
+
+
+def test_parts_that_come_in_are_joined_also_across_a_crash(tmp_path, operator):
+    """MESSAGEMODE=JOIN: each part has an id of its own, what leaves is one message, and each id gets its report."""
+    config = incoming(ROUTE="operator", MESSAGEMODE="JOIN")
+    config += outgoing("operator", operator.address, MESSAGEMODE="PAYLOAD") + user()
+    text = b"abcdefghij" * 40
+    parts = [udh + body for udh, body in split(text, Encoding.GSM7, b"", reference=9, wide_reference=False, limit=9)]
+    with GatewayProcess(tmp_path, config) as gateway:
+        operator.session()
+        with Esme.bound(gateway.port()) as client:
+            numbers = [client.accepted(text=part, esm_class=0x40, registered_delivery=1) for part in parts[:2]]
+        gateway.kill()
+        gateway.start()
+        session = operator.session()
+        with Esme.bound(gateway.port()) as client:
+            numbers.append(client.accepted(text=parts[2], esm_class=0x40, registered_delivery=1))
+            whole = session.take("joined")
+            assert (whole.esm_class & 0x40, whole.tlvs) == (0, ((0x0424, text),))
+            assert session.receipt("joined").status == 0
+            told = {client.report().short_message.decode().split()[0] for _ in numbers}
+            assert told == {f"id:{number}" for number in numbers}
+            client.expect_nothing()
+
+
+def test_incomplete_messages_go_on_after_cmrexpire(tmp_path, operator):
+    config = (
+        "CMREXPIRE=1\n"
+        + incoming(ROUTE="operator", MESSAGEMODE="JOIN")
+        + outgoing("operator", operator.address)
+        + user()
+    )
+    with GatewayProcess(tmp_path, config) as gateway, Esme.bound(gateway.port()) as client:
+        session = operator.session()
+        part = b"\x05\x00\x03\x07\x02\x01alone"
+        client.accepted(text=part, esm_class=0x40)
+        assert session.take().short_message == part
