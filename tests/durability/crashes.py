@@ -5,6 +5,7 @@ random moments and is started again at once on the same spool. Every random choi
 printed: with the same seed the kills come after the same pauses.
 """
 
+import contextlib
 import json
 import os
 import random
@@ -15,8 +16,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from emg.tools.ledger import Ledger
+from emg.tools.tags import new_run
 from tests.durability.proof import Proof
-from tests.gateways import GatewayProcess, Program, SinkProcess, incoming, outgoing, user
+from tests.gateways import Esme, GatewayProcess, Program, SinkProcess, incoming, outgoing, user
 
 START_SECONDS = 20.0
 DRAIN_SECONDS = 60.0
@@ -58,6 +61,8 @@ class Scenario:
     clients: tuple = CLIENTS
     sink_stops: float = 0.0
     """Chance a kill that the operator does not answer, until the kill after it."""
+    scheduled: int = 0
+    """Messages that are submitted before the first kill, to leave some seconds later."""
 
 
 class World:
@@ -97,6 +102,23 @@ class World:
                 *client.options,
             ]  # fmt: skip
             self.loads.append(Program(command, self.folder / f"load-{client.name}"))
+
+    def submit_scheduled(self):
+        """Messages of the first account that are due while the kills go on; its load client gets their reports."""
+        tags = new_run()
+        with (
+            contextlib.closing(Ledger(str(self.ledger(self.scenario.clients[0])))) as ledger,
+            Esme.bound(self.gateway.port(), self.scenario.clients[0].name, kind="tx") as client,
+        ):
+            for number in range(self.scenario.scheduled):
+                tag, dest = f"{tags}{number}", f"4679{number % 10}"
+                ledger.submitted(tag, dest, 99, 1)
+                ledger.flush()
+                answer = client.submit(
+                    dest, f"{tag} ", registered_delivery=1, schedule_delivery_time=f"0000000000{2 + number % 6:02}000R"
+                )
+                assert answer.status == 0
+                ledger.acked(tag, answer.message_id)
 
     def start(self):
         """Start the gateway and return at once."""
@@ -200,6 +222,8 @@ def play(scenario, folder, number):
     began = time.monotonic()
     with ExitStack() as stack:
         world = World(scenario, folder, draws, stack)
+        if scenario.scheduled:
+            world.submit_scheduled()
         world.start_loads("--duration", "1h")
         world.kill_again_and_again()
         world.wait_until_up()

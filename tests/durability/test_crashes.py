@@ -26,9 +26,11 @@ SCENARIOS = [
         "spilled",
         kills=8,
         general="HEADSIZE=20\n",
-        outgoing={"THROUGHPUT": 250, "INSTANCES": 1},
-        clients=tuple(Client(c.name, 200.0) for c in CLIENTS),
+        pause=(0.6, 1.4),
+        outgoing={"THROUGHPUT": 300},
+        clients=tuple(Client(c.name, 500.0, window=100) for c in CLIENTS),
     ),
+    Scenario("deferred", kills=8, scheduled=200),
     Scenario(
         "retried-and-failed",
         kills=8,
