@@ -56,6 +56,7 @@ def test_nothing_is_lost_while_the_disk_is_full(small_disk, tmp_path, capsys, ki
     with ExitStack() as stack:
         world = World(scenario, tmp_path, random.Random(seed()), stack)
         world.start_loads("--duration", "1h")
+        eventually(lambda: all(world.ledger(client).exists() for client in scenario.clients), 20.0, "the clients send")
         for _ in range(2):
             before = refused(world)
             time.sleep(1.0)
