@@ -25,6 +25,7 @@ def whole(tmp_path_factory):
         return (
             "ROUTES=routes.csv\n"
             + incoming("customers")
+            + incoming("modern", INTERFACEVERSION=50)
             + incoming("quick", KEEPALIVE=0.3, OPTIMEOUT=0.4, BINDTIMEOUT=0.5)
             + outgoing("operator", at["operator"], ROUTE="customers")
             + outgoing("fragile", at["fragile"], OPTIMEOUT=5, ROUTE="customers")
@@ -613,3 +614,9 @@ def test_s27_the_version_is_told_and_parameters_go_to_3_4_and_later_alone(statio
     report = visitor.report()
     assert f"id:{number} ".encode() in report.short_message
     assert bool(report.tlvs) == (asked >= 0x34)
+
+
+def test_s27_interfaceversion_is_the_highest_that_is_spoken(station):
+    for connector, asked, told in (("modern", 0x50, 0x50), ("modern", 0x34, 0x34), ("customers", 0x50, 0x34)):
+        answer = station.visitor(connector).bind(version=asked)
+        assert tlv(answer.tlvs, Tag.SC_INTERFACE_VERSION) == bytes([told])
