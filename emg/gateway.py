@@ -150,6 +150,7 @@ class Gateway:
             self._ticker.kill()
         if self._control is not None:
             self._control.stop()
+        self.engine.profiler.close()
         try:
             self.engine.spool.close()
         finally:

@@ -231,5 +231,6 @@ class ServerConfig:
         kinds.whole(1, 1000), 10, "Log files kept.",
         group=LOGGING, unit="files", example="30")
     profiling_threshold: float = keyword(
-        kinds.rate(3600, "seconds, decimals allowed, 0 for off"), 0.0, "Operations slower than this are logged.",
+        kinds.rate(3600, "seconds, decimals allowed, 0 for off"), 0.0,
+        "What takes longer stands in the log `profiling`: commits, control requests, and whatever keeps the event loop.",
         group=LOGGING, unit="seconds", example="0.5", otherwise="off")

@@ -9,6 +9,7 @@ import logging
 import os
 import socket as system_socket
 import stat
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -111,7 +112,11 @@ class Application:
         request = Request(named, _query(environ.get("QUERY_STRING", "")), _body(environ))
         if method == "POST":
             log.info("%s %s %s", method, path, dict(request.body) or "")
-        return self._call(route, request)
+        began = time.monotonic()
+        try:
+            return self._call(route, request)
+        finally:
+            self._api.engine.profiler.note(f"control request {method} {path}", time.monotonic() - began)
 
     def _call(self, route: Route, request: Request) -> Any:
         try:

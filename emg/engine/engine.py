@@ -22,6 +22,7 @@ from emg.engine.orphans import Orphans
 from emg.engine.parts import Groups
 from emg.engine.passwords import Passwords
 from emg.engine.port import Port
+from emg.engine.profiling import Profiler
 from emg.engine.receive import Limits, Receiver, Sender
 from emg.engine.report import REPEAT_SECONDS, Reporter
 from emg.engine.routing import Router
@@ -61,8 +62,11 @@ class Engine:
     senders: dict[str, Sender] = field(default_factory=dict)
     logins: LoginGuard = field(default_factory=LoginGuard)
     passwords: Passwords = field(default_factory=Passwords)
+    profiler: Profiler = field(init=False)
 
     def __post_init__(self) -> None:
+        self.profiler = Profiler(self.spool)
+        self.profiler.configure(self.config.profiling_threshold)
         self.passwords.configure(user.password for user in self.users.values())
 
     def sender(self, account: str) -> Sender:
@@ -101,6 +105,7 @@ class Engine:
         """Take the server-wide part of a new configuration."""
         self.config = config
         self.users = self.reporter.users = config.users
+        self.profiler.configure(config.profiling_threshold)
         self.passwords.configure(user.password for user in config.users.values())
         self.router.table = table
         self.receiver.lists = lists

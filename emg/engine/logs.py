@@ -1,4 +1,4 @@
-"""The gateway's logs: `general`, `connector.<name>` and `pdu.<name>` in LOGDIR.
+"""The gateway's logs: `general`, `connector.<name>`, `pdu.<name>` and `profiling` in LOGDIR.
 
 Code logs to Python loggers: `emg.connector.<name>` goes to that connector's file, and from WARNING up to the general one as well;
 everything else under `emg` goes to the general one. Levels, files and sizes follow the configuration, also live (`configure`). A log
@@ -17,6 +17,8 @@ from emg.errors import EmgError, Rejected
 from emg.wire.smpp import show
 
 GENERAL = "emg"
+PROFILING = "emg.profiling"
+"""Has a file of its own, and stands nowhere else."""
 CONNECTOR = "emg.connector."
 REFUSALS_A_SESSION = 10
 """Lines a minute about one session's refusals; what comes beyond is counted and told in one line."""
@@ -77,22 +79,29 @@ class Logs:
         self._tag = f"{config.servername} emg[{os.getpid()}]"
         self._stamp = Stamp(year=config.logyear)
         self._level(GENERAL, config.loglevel)
+        if config.profiling_threshold:
+            self._open(PROFILING, "profiling", config)
+            self._level(PROFILING, LogLevel.INFO)
         for name, connector in config.connectors.items():
             logger = CONNECTOR + name
-            if logger not in self._handlers:
-                handler = FileHandler(self._file(f"connector.{name}", config), self._prefix, logging.NOTSET)
-                logging.getLogger(logger).addHandler(handler)
-                self._handlers[logger] = handler
+            self._open(logger, f"connector.{name}", config)
             self._level(logger, connector.loglevel)
             if name not in self._pdu_files:
                 self._pdu_files[name] = self._file(f"pdu.{name}", config)
         for logger in list(self._handlers):
-            if logger != GENERAL and logger.removeprefix(CONNECTOR) not in config.connectors:
+            if logger.startswith(CONNECTOR) and logger.removeprefix(CONNECTOR) not in config.connectors:
                 self._remove(logger)
         for name in [name for name in self._pdu_files if name not in config.connectors]:
             self._pdu_files.pop(name).close()
         for file in self._files():
             file.limit, file.keep = config.rotatelogsize, config.rotatelogs
+
+    def _open(self, logger: str, file: str, config: ServerConfig) -> None:
+        """Give a logger a file of its own, unless it has it already."""
+        if logger not in self._handlers:
+            handler = FileHandler(self._file(file, config), self._prefix, logging.NOTSET)
+            logging.getLogger(logger).addHandler(handler)
+            self._handlers[logger] = handler
 
     def _file(self, name: str, config: ServerConfig) -> LogFile:
         return LogFile(self._folder / name, config.rotatelogsize, config.rotatelogs)
@@ -211,4 +220,6 @@ class Logs:
 
 
 def _belongs_to_general(record: logging.LogRecord) -> bool:
-    return record.levelno >= logging.WARNING or not record.name.startswith(CONNECTOR)
+    if record.levelno < logging.WARNING and record.name.startswith(CONNECTOR):
+        return False
+    return record.name != PROFILING

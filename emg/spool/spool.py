@@ -50,6 +50,8 @@ class Spool:
     ) -> None:
         self.path = path
         self.before_commit: list[Callable[[], None]] = []
+        self.on_commit: Callable[[int, float], None] | None = None
+        """Told of each commit, failed ones too: about how many rows, and the seconds it took."""
         self.refusals = 0
         self.outbox_octets = 0
         self.full_since = 0.0
@@ -310,6 +312,8 @@ class Spool:
         self._writer.submit(batch)
 
     def _on_finished(self, batch: Batch) -> None:
+        if self.on_commit is not None:
+            self.on_commit(batch.size, time.monotonic() - self._writer.busy_since)
         if batch.error is not None:
             self._failed(batch, batch.error)
         else:

@@ -109,3 +109,16 @@ def test_incomplete_messages_go_on_after_cmrexpire(tmp_path, operator):
         part = b"\x05\x00\x03\x07\x02\x01alone"
         client.accepted(text=part, esm_class=0x40)
         assert session.take().short_message == part
+
+
+def test_slow_operations_stand_in_a_log_of_their_own(tmp_path, operator):
+    config = (
+        "PROFILING_THRESHOLD=0.00001\n" + incoming(ROUTE="operator") + outgoing("operator", operator.address) + user()
+    )
+    with GatewayProcess(tmp_path, config) as gateway, Esme.bound(gateway.port()) as client:
+        operator.session()
+        client.accepted()
+        gateway.wait_for_log("s: a commit of about", "profiling")
+        gateway.control("GET", "/health")
+        gateway.wait_for_log("control request GET /health", "profiling")
+        assert "a commit of about" not in gateway.logs()
