@@ -11,3 +11,4 @@ generate() {
 }
 
 generate emg.config.document docs/configuration.md
+generate emg.control.document docs/control.md
