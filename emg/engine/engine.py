@@ -76,12 +76,23 @@ class Engine:
             sender = self.senders[account] = Sender(account, self.users.get(account))
         return sender
 
-    def inspect(self, query: Callable[[sqlite3.Connection], T], told: Callable[[T], None]) -> None:
-        """Run a query that may take long beside the writer, on a read-only connection in a native thread; `told` gets its result."""
+    def inspect(
+        self, query: Callable[[sqlite3.Connection], T], told: Callable[[T | None, SpoolError | None], None]
+    ) -> None:
+        """Run a query that may take long beside the writer, on a read-only connection in a native thread; `told` gets its result, or why
+        there is none.
+        """
         gevent.spawn(self._inspect, query, told)
 
-    def _inspect(self, query: Callable[[sqlite3.Connection], T], told: Callable[[T], None]) -> None:
-        told(self.look(query))
+    def _inspect(
+        self, query: Callable[[sqlite3.Connection], T], told: Callable[[T | None, SpoolError | None], None]
+    ) -> None:
+        try:
+            result = self.look(query)
+        except SpoolError as error:
+            told(None, error)
+        else:
+            told(result, None)
 
     def look(self, query: Callable[[sqlite3.Connection], T], seconds: float = 30.0) -> T:
         """`inspect`, waited for. Raises SpoolError. At most `INSPECTIONS` run at once."""

@@ -127,6 +127,34 @@ def test_the_gateway_takes_all_the_file_descriptors_that_it_may(tmp_path):
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+def test_out_of_file_descriptors_newcomers_wait_and_the_others_go_on(tmp_path):
+    with (
+        SinkProcess(tmp_path / "sink") as sink,
+        GatewayProcess(tmp_path / "gateway", incoming(ROUTE="operator") + outgoing("operator", sink.address) + user(SESSIONS=100)) as gateway,
+        bound(gateway.port()) as customer,
+    ):  # fmt: skip
+        sent = customer.submit()
+        process = psutil.Process(gateway.pid)
+        limits = process.rlimit(psutil.RLIMIT_NOFILE)
+        process.rlimit(psutil.RLIMIT_NOFILE, (process.num_fds() + 5, limits[1]))
+        crowd = [Customer(gateway.port()) for _ in range(20)]
+        gateway.wait_for_log("accepting pauses")
+        for _ in range(20):
+            assert customer.submit().status == 0
+        answer = customer.ask(pdus.QuerySm(message_id=sent.message_id, source_addr="EMG"))
+        assert answer.status in (0, Status.RQUERYFAIL, Status.RSYSERR), "an answer, whatever it can be"
+        assert customer.is_alive()
+        for stranger in crowd:
+            stranger.close()
+        process.rlimit(psutil.RLIMIT_NOFILE, limits)
+        with bound(gateway.port()) as newcomer:
+            assert newcomer.submit().status == 0
+        assert not [word for word in TROUBLE if word in gateway.logs()], gateway.logs()
+        assert gateway.logs().count("accepting pauses") < 30
+        assert gateway.program is not None, "it was started"
+        assert gateway.program.printed() == ""
+
+
 def test_connections_above_maxconnections_are_closed_at_once(world):
     port = world.gateway.port("few")
     inside = [bound(port) for _ in range(5)]
@@ -257,6 +285,57 @@ def test_s20_over_the_window_is_throttled_and_what_was_accepted_is_kept(world):
         assert answers[0] >= 5
         assert customer.is_alive()
         world.all_kept(customer.ids)
+
+
+def test_a_flood_of_queries_is_throttled_and_costs_no_memory(world):
+    """They are answered from disk, one after the other: what cannot wait its turn is refused."""
+    with bound(world.gateway.port(), kind=pdus.BindTransmitter) as customer:
+        number = customer.submit().message_id
+        count = 20_000
+        flood = encode(pdus.QuerySm(1, message_id=number, source_addr="EMG")) * count
+        before = world.process.memory_info().rss
+        sender = threading.Thread(target=customer.send, args=(flood,))
+        sender.start()
+        answers = Counter(customer.read(30).status for _ in range(count))
+        sender.join()
+        assert set(answers) == {0, int(Status.RTHROTTLED)}
+        assert answers[0] >= 1000
+        world.go_on()
+        assert world.process.memory_info().rss - before < 20 << 20
+
+
+def test_a_flood_of_receipts_is_throttled_by_us_and_accepted_ones_are_kept(tmp_path):
+    """An operator that does not wait for our answers gets RTHROTTLED beyond a bound, and everything is answered."""
+    count = 20_000
+    answers: Counter[int] = Counter()
+
+    def serve(wire: Wire) -> None:
+        wire.answer(wire.read())
+        flood = b"".join(
+            encode(pdus.DeliverSm(number, esm_class=4, short_message=b"id:%d stat:DELIVRD err:000" % number))
+            for number in range(1, count + 1)
+        )
+        sender = threading.Thread(target=wire.send, args=(flood,))
+        sender.start()
+        while answers.total() < count:
+            pdu = wire.read(30)
+            if isinstance(pdu, pdus.DeliverSmResp):
+                answers[pdu.status] += 1
+            else:
+                wire.answer(pdu)
+        sender.join()
+        wire.until_closed(30)
+
+    operator = Operator(serve)
+    text = "ORPHANSIZE=100000\n" + incoming() + outgoing("operator", f"127.0.0.1:{operator.port}") + user()
+    try:
+        with GatewayProcess(tmp_path, text) as gateway:
+            eventually(lambda: answers.total() == count, 30, "all are answered")
+            assert set(answers) <= {0, int(Status.RTHROTTLED)}
+            assert gateway.control("GET", "/status")["orphans"] == answers[0]
+            print(f"{count} receipts at once: {dict(answers)}")
+    finally:
+        operator.stop()
 
 
 @pytest.mark.parametrize(("connector", "account"), [("customers", "slow"), ("paced", "acme")])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from emg.config.model import Mode, Operation, UserConfig
 from emg.connectors.smpp import inquiries
+from emg.connectors.smpp.session import PENDING
 from emg.connectors.smpp.statuses import status_of
 from emg.engine.receive import Sender
 from emg.errors import Cause, Rejected, SpoolError
@@ -24,8 +25,6 @@ from emg.wire.smpp.pdus import DataSm, Pdu, SubmitMulti, SubmitSm, SubmitSmResp
 if TYPE_CHECKING:
     from emg.connectors.smpp.incoming import IncomingSession
 
-PENDING = 1000
-"""Requests of one session that may wait for their commit; more are refused as throttled (protocol case S20)."""
 NARROW_ID = 0xFFFFFFFF
 """Version 3.3 knows message ids of at most 8 hexadecimal digits; larger ones are written in decimal all the same."""
 
@@ -38,7 +37,6 @@ class Inbox:
         self._engine = session.engine
         self._port = session.port
         self._sender = Sender("", None)
-        self._pending_limit = PENDING
         self._particular = False
         """The account has settings that change or forbid its messages."""
         self.handlers: dict[type[Pdu], Callable[[Any, float], None]] = {
@@ -54,10 +52,8 @@ class Inbox:
         """The session has an account now, or the account has changed."""
         user = self._session.user
         self._sender = self._engine.sender(self._session.account)
-        if user is not None and isinstance(user.windowsize, int):
-            self._pending_limit = user.windowsize
-        else:
-            self._pending_limit = PENDING
+        window = user.windowsize if user is not None else None
+        self._session.pending_limit = window if isinstance(window, int) else PENDING
         self._particular = user is not None and bool(
             user.force_sourceaddr or user.sourceaddr or self._per_part(user) or Operation.SUBMIT not in user.operations
         )
@@ -78,8 +74,6 @@ class Inbox:
     def _take(self, message: Message, done: Callable[[Any, SpoolError | None], None], sequence: int) -> None:
         if self._port.config.mode is Mode.TRANSMIT:
             raise Rejected(Cause.NOT_ALLOWED, f"MODE of connector {self._port.name} is TRANSMIT")
-        if self._session.machine.owed > self._pending_limit:
-            raise Rejected(Cause.THROTTLED, f"more than {self._pending_limit} requests unanswered")
         if self._particular:
             self._apply_account(message)
         argument = [sequence, 0]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from emg.connectors.smpp.statuses import status_of
 from emg.engine import story
 from emg.engine.story import Standing
-from emg.errors import Cause, EmgError, Rejected
+from emg.errors import Cause, EmgError, Rejected, SpoolError
 from emg.message import Message, State
 from emg.spool.schema import RESIDENT
 from emg.text.split import count_parts
@@ -37,7 +37,11 @@ Found = Callable[[Message | None, int], None]
 def query(session: "IncomingSession", pdu: pdus.QuerySm, number: int) -> None:
     """Answer with the message's state."""
 
-    def told(found: Standing | None) -> None:
+    def told(found: Standing | None, error: SpoolError | None) -> None:
+        if error is not None:  # nobody knows: that is no "there is none"
+            session.note_refusal(pdu, Rejected(Cause.SYSTEM, str(error)))
+            session.refuse(pdu, int(Status.RSYSERR))
+            return
         if found is None or found.account != session.account or not _same(pdu.source_addr, found.source):
             session.refuse(pdu, int(Status.RQUERYFAIL))
             return

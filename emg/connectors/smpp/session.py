@@ -42,6 +42,10 @@ def timers_of(config: ConnectorConfig) -> Timers:
     )
 
 
+PENDING = 1000
+"""Requests of one session that may wait for their answer; more are refused as throttled (protocol case S20)."""
+
+
 class Session:
     """One SMPP connection. `name` is `connector#n`."""
 
@@ -68,6 +72,7 @@ class Session:
         self.carrier = Carrier(engine.spool.new_slot(), name, 1, self.transmit)
         self.attached = False
         self._broken = False
+        self.pending_limit = PENDING
         self.handlers: dict[type, Callable[[Any, float], None]] = {
             Request: self._on_request,
             Answer: self._on_answer,
@@ -174,6 +179,8 @@ class Session:
             self.refuse(pdu, int(Status.RINVCMDID))
             return
         try:
+            if self.machine.owed > self.pending_limit:
+                raise Rejected(Cause.THROTTLED, f"more than {self.pending_limit} requests unanswered")
             handler(pdu, now)
         except EmgError as error:
             self.reject(pdu, error)
