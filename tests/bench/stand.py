@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from emg.wire.smpp.pdus import BindTransceiver, EnquireLink, EnquireLinkResp, Pd
 from tests.gateways import ROOT, GatewayProcess, Program, eventually, free_port, incoming, outgoing, user
 
 __all__ = [
-    "ROOT", "Client", "GatewayProcess", "Program", "Row", "cells", "cpu", "eventually", "folder", "free_port", "gateway", "load", "median",
+    "ROOT", "Client", "GatewayProcess", "Program", "Row", "cells", "cpu", "eventually", "folder", "free_port", "gateway", "load", "mean", "median",
     "microseconds", "port_of", "print_rows", "resident", "sink", "threads",
 ]  # fmt: skip
 
@@ -61,6 +61,11 @@ def resident(pid: int) -> float:
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
     return 0.0
+
+
+def mean(values: Collection[float]) -> float:
+    """The arithmetic mean."""
+    return sum(values) / len(values)
 
 
 def median(values: Iterable[float]) -> float:
