@@ -119,8 +119,12 @@ class Reports:
 
     def wait(self, count: int, deadline: float) -> bool:
         """True when `count` messages are reported delivered before the deadline (monotonic)."""
+        return self.wait_for(lambda: self.delivered() >= count, deadline)
+
+    def wait_for(self, true: Callable[[], bool], deadline: float) -> bool:
+        """True when it becomes so, looked at after each report, before the deadline."""
         with self._changed:
-            return self._changed.wait_for(lambda: self.delivered() >= count, max(0.0, deadline - time.monotonic()))
+            return self._changed.wait_for(true, max(0.0, deadline - time.monotonic()))
 
     def stop(self) -> None:
         self.server.shutdown()
@@ -245,4 +249,34 @@ def test_a_thousand_messages_of_kannel_and_their_reports(tmp_path, reports):
         finally:
             kannel.stop()
         assert sink.stop()["received"] == MESSAGES
+        assert "Traceback" not in gateway.logs()
+
+
+def test_kannel_gets_every_report_although_the_gateway_is_killed_meanwhile(tmp_path, reports):
+    """It binds again by itself; what we had acknowledged we deliver and report, what we had not it sends again."""
+    count = 400
+    deadline = time.monotonic() + SECONDS
+    with (
+        SinkProcess(tmp_path / "sink", "--report-delay", "0.5-1.5") as sink,
+        GatewayProcess(
+            tmp_path / "gateway",
+            incoming("customers", ROUTE="operator", WINDOWSIZE=20)
+            + outgoing("operator", sink.address, WINDOWSIZE=20)
+            + user("kannel", SESSIONS=2),
+        ) as gateway,
+    ):
+        kannel = Kannel(tmp_path / "kannel", gateway.port("customers"), "kannel", "secret")
+        try:
+            kannel.start(deadline)
+            halves = [range(46700000000 + first, 46700000000 + first + count // 2) for first in (0, count // 2)]
+            with ThreadPoolExecutor(2) as pool:
+                answers = [pool.submit(kannel.send, half, reports.url, "Hej") for half in halves]
+                assert reports.wait_for(lambda: len(reports.kinds) > count // 4, deadline), "it is under way"
+                gateway.kill()
+                gateway.start()
+                assert sum((answer.result() for answer in answers), Counter()) == {202: count}
+            assert reports.wait(count, deadline), f"{reports.delivered()} of {count} delivered\n{kannel.status()}"
+        finally:
+            kannel.stop()
+        assert sink.stop()["received"] >= count
         assert "Traceback" not in gateway.logs()

@@ -266,6 +266,40 @@ def test_s1_slow_clients_send_an_octet_at_a_time_and_disturb_nobody(world):
     world.all_kept([answer.message_id for answer in answers])
 
 
+def test_a_message_that_an_operator_cannot_bear_stops_no_other(tmp_path):
+    """He hangs up on it each time: it is tried again with growing pauses, and the others arrive, each once."""
+    taken: Counter[bytes] = Counter()
+
+    def serve(wire: Wire) -> None:
+        while True:
+            request = wire.read(30)
+            if not isinstance(request, pdus.SubmitSm):
+                wire.answer(request)
+                continue
+            taken[request.short_message] += 1
+            if request.short_message == b"poison":
+                return
+            wire.send(pdus.SubmitSmResp(request.sequence, 0, str(taken.total())))
+
+    operator = Operator(serve)
+    try:
+        with (
+            GatewayProcess(
+                tmp_path, incoming(ROUTE="operator") + outgoing("operator", f"127.0.0.1:{operator.port}") + user()
+            ) as gateway,
+            bound(gateway.port()) as customer,
+        ):
+            for number in range(60):
+                customer.submit(b"poison" if number == 20 else b"%d" % number, f"46701{number:06d}")
+            eventually(lambda: len(taken) == 60, wanted="all are sent")
+            assert 1 <= taken.pop(b"poison") < 10
+            ahead = sum(more for more in taken.values() if more > 1)
+            assert ahead <= 20, "at most what was in the window with it was sent again"
+            assert "WARNING" not in gateway.logs("connector.customers")
+    finally:
+        operator.stop()
+
+
 # -- windows, rates and queues
 
 
