@@ -159,6 +159,25 @@ def test_addresses_to_dial_are_tried_in_turn(station):
     session.take("second")
 
 
+def test_an_operator_is_reached_over_ipv6_and_by_name(tmp_path):
+    sixth, named = Smsc("::1"), Smsc()
+    config = (
+        "ROUTES=routes.csv\n"
+        + incoming()
+        + outgoing("sixth", sixth.address)
+        + outgoing("named", f"localhost:{named.port}")
+        + user()
+    )
+    files = {"routes.csv": routes("46,,,sixth,,,", "47,,,named,,,")}
+    with GatewayProcess(tmp_path, config, files) as gateway, Esme.bound(gateway.port()) as client:
+        for operator, dest in ((sixth, "46701"), (named, "47701")):
+            session = operator.session()
+            client.accepted(dest)
+            session.take("reached")
+    sixth.close()
+    named.close()
+
+
 def test_maxfailedconnects_lengthens_the_pause_to_maxfailedsleep(station):
     station.gateway.wait_for_log("connector nobody: cannot connect", "general")
     state = eventually(lambda: station.gateway.control("GET", "/connectors/nobody"), wanted="its state")
