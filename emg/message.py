@@ -173,3 +173,5 @@ class OpenReport(msgspec.Struct, array_like=True, gc=False):
     maybe_sent: bool = False
     joined: tuple[tuple[int, int], ...] = ()
     """As in the message."""
+    remote_ip: str = ""
+    """From where the message came, for DLR_TO_SAME_IP."""

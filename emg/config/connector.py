@@ -191,7 +191,7 @@ class ConnectorConfig:
         group=REPORTS, example="NODLR")
     dlr_to_same_ip: bool = keyword(
         kinds.FLAG, False, "Bring reports only to a session from the IP address that the message came from.",
-        group=REPORTS, example="DLR_TO_SAME_IP", only=INCOMING)
+        group=REPORTS, example="DLR_TO_SAME_IP", only=INCOMING, apply=REBUILD)
     perpartdlr: bool = keyword(
         kinds.FLAG, False,
         "Send one report for each part of a long message that was split here, instead of one for the whole.",
@@ -310,7 +310,7 @@ class ConnectorConfig:
         group=LONG, unit="parts", example="10")
     affinity: bool = keyword(
         kinds.FLAG, False, "All parts of a message leave by the same session.",
-        group=LONG, example="AFFINITY")
+        group=LONG, example="AFFINITY", only=OUTGOING)
 
     retryscheme: str | None = keyword(
         kinds.FILE, None, "File that says per error code what to do: try again (when), or give up.",

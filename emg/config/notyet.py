@@ -50,8 +50,6 @@ INERT: Mapping[str, Mapping[str, str]] = {
     "CONNECTOR": {
         "ALLOWROUTE": "no protocol of this version carries the options ROUTE and ROUTEDLR",
         "DEFAULT_DCS": "every message of SMPP comes with a data coding",
-        "DLR_TO_SAME_IP": "reports go to any receiving session of the account",
-        "AFFINITY": "parts leave by whichever session is free",
     },
     "USER": {"MAXQUEUESIZE": "bound the queues of connectors instead"},
 }

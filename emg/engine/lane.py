@@ -17,16 +17,28 @@ from itertools import islice
 from emg.engine.carrier import Carrier
 from emg.message import Message
 from emg.rules.pacing import TokenBucket
+from emg.text.udh import concatenation
 
 UNLIMITED = 1 << 60
+LEADING = 10_000
+
+
+def whole_of(message: Message) -> object:
+    """The same for all parts of a long message, whether we split it or its sender did; None for what is no part."""
+    if message.part is not None:
+        return message.part.parent
+    own = concatenation(message.udh) if message.udh else None
+    return (message.account, message.source, message.dest, own.reference, own.total) if own is not None else None
 
 
 class Lane:
     """One queue. `number` is its number in the spool's tables."""
 
     __slots__ = (
+        "_leading",
         "_next_carrier",
         "_sticky",
+        "affinity",
         "cap",
         "carriers",
         "cursors",
@@ -86,6 +98,10 @@ class Lane:
         self.wake_planned = 0.0
         self.sent = 0
         self.failures = 0
+        self.affinity = False
+        """All parts of a message leave by one session, also when the earlier ones are answered (AFFINITY)."""
+        self._leading: dict[object, Carrier] = {}
+        """What the parts of a message have in common → the session that the last of them took, for `LEADING` messages."""
         self._sticky: dict[str, list[object]] = {}
         self._next_carrier = 0
 
@@ -199,12 +215,17 @@ class Lane:
         if len(carriers) == 1:
             carrier = carriers[0]
             return carrier if len(carrier.in_flight) < min(carrier.depth, cap) else None
+        leading = self._leading.get(whole_of(message)) if self.affinity else None
         stuck = self._sticky.get(message.dest) if message.report is None else None
         if stuck is not None:
             carrier = stuck[0]  # type: ignore[assignment]
             if carrier.up:
+                if leading is not None and leading.up and leading is not carrier:
+                    return None  # until nothing to this number is in flight there: neither order nor message is broken
                 return carrier if len(carrier.in_flight) < min(carrier.depth, cap) else None
             del self._sticky[message.dest]
+        if leading is not None and leading.up:
+            return leading if len(leading.in_flight) < min(leading.depth, cap) else None
         for offset in range(len(carriers)):
             carrier = carriers[(self._next_carrier + offset) % len(carriers)]
             if len(carrier.in_flight) < min(carrier.depth, cap):
@@ -214,12 +235,22 @@ class Lane:
 
     def _stick(self, message: Message, carrier: Carrier) -> None:
         self.in_flight += 1
+        if self.affinity:
+            self._lead(message, carrier)
         if len(self.carriers) > 1 and message.report is None:
             stuck = self._sticky.get(message.dest)
             if stuck is None:
                 self._sticky[message.dest] = [carrier, 1]
             else:
                 stuck[1] += 1  # type: ignore[operator]
+
+    def _lead(self, message: Message, carrier: Carrier) -> None:
+        whole = whole_of(message)
+        if whole is not None:
+            self._leading.pop(whole, None)
+            self._leading[whole] = carrier
+            if len(self._leading) > LEADING:
+                del self._leading[next(iter(self._leading))]
 
     def unstick(self, message: Message) -> None:
         """The message is not in flight any more."""

@@ -89,6 +89,7 @@ class Port:
         self.asks_reports = bool(config.force_dlr or config.default_dlr)
         self.gets_reports = config.dlr_support
         self.injected = not config.dlr_support and config.nodlr
+        self.lane.affinity = config.affinity
         self.joins = config.messagemode.join
         self.lane.size_limit = config.maxqueuesize or UNLIMITED
         pacer = TokenBucket(config.throughput) if config.throughput else None

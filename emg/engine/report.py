@@ -366,7 +366,7 @@ class Reporter:
         delivered: int,
     ) -> Message:
         now = time.time()
-        lane = self._router.way_home(ticket.connector, ticket.account, ticket.provider, self.users)
+        lane = self._router.way_home(ticket, self.users)
         told = Report(
             message_id, state, error or ("000" if state is State.DELIVERED else "255"), ticket.accepted,
             report.done if report is not None and report.done else now, parts, int(delivered),

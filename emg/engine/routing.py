@@ -16,7 +16,7 @@ from emg.engine.lane import Lane
 from emg.engine.lanes import Lanes
 from emg.engine.port import Port
 from emg.errors import Cause, Rejected
-from emg.message import Message
+from emg.message import Message, OpenReport
 from emg.rules.concat import RouteMemory
 from emg.rules.routes import RouteTable
 from emg.text.udh import concatenation
@@ -37,11 +37,14 @@ class Router:
         self._lanes = lanes
         self._targets: dict[str, tuple[Lane, Port]] = {}
         self._homes: dict[tuple[str, str, str], Lane] = {}
+        self._by_address: set[str] = set()
+        """Accounts' lanes that have one more for each address, where reports go only to the one that the message came from."""
 
     def forget(self) -> None:
         """Connectors, accounts or settings have changed: what was worked out from them is worked out anew."""
         self._targets.clear()
         self._homes.clear()
+        self._by_address.clear()
 
     def usable(self, name: str) -> bool:
         """A route may choose this connector (or an account's queue of it) now."""
@@ -113,14 +116,16 @@ class Router:
             port = self.ports[port.config.redirect]
         return self._lanes.get(f"{port.name}/{account}") if account else port.lane, port
 
-    def way_home(self, connector: str, account: str, provider: str, users: Mapping[str, UserConfig]) -> Lane:
+    def way_home(self, ticket: OpenReport, users: Mapping[str, UserConfig]) -> Lane:
         """The lane that brings a report to its sender: the account's ROUTEDLR, the provider connector's, or the way it came."""
-        key = (connector, account, provider)
+        key = (ticket.connector, ticket.account, ticket.provider)
         lane = self._homes.get(key)
         if lane is None:
             if len(self._homes) >= HOMES:
                 self._homes.clear()
-            lane = self._homes[key] = self._find_home(connector, account, provider, users)
+            lane = self._homes[key] = self._find_home(*key, users)
+        if self._by_address and ticket.remote_ip and lane.name in self._by_address:
+            return self._lanes.get(f"{lane.name}/{ticket.remote_ip}")
         return lane
 
     def _find_home(self, connector: str, account: str, provider: str, users: Mapping[str, UserConfig]) -> Lane:
@@ -136,4 +141,9 @@ class Router:
             port = self.ports.get(port.config.redirect, port)
         if port is None or not port.incoming:
             return self._lanes.get(target) if port is None else port.lane
-        return self._lanes.get(f"{port.name}/{account}") if account else port.lane
+        if not account:
+            return port.lane
+        lane = self._lanes.get(f"{port.name}/{account}")
+        if port.config.dlr_to_same_ip and port.name == connector:
+            self._by_address.add(lane.name)
+        return lane

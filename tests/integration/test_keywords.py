@@ -122,3 +122,18 @@ def test_slow_operations_stand_in_a_log_of_their_own(tmp_path, operator):
         gateway.control("GET", "/health")
         gateway.wait_for_log("control request GET /health", "profiling")
         assert "a commit of about" not in gateway.logs()
+
+
+def test_dlr_to_same_ip_brings_a_report_only_where_its_message_came_from(tmp_path, operator):
+    config = incoming(ROUTE="operator", DLR_TO_SAME_IP=True) + outgoing("operator", operator.address) + user()
+    with GatewayProcess(tmp_path, config) as gateway:
+        session = operator.session()
+        with Esme.bound(gateway.port(), source="127.0.0.2") as other:
+            with Esme.bound(gateway.port(), source="127.0.0.1") as sender:
+                number = sender.accepted(registered_delivery=1)
+            session.take("same")
+            assert session.receipt("same").status == 0
+            other.fence()
+            other.expect_nothing()
+            with Esme.bound(gateway.port(), source="127.0.0.1") as sender:
+                assert f"id:{number} " in sender.report().short_message.decode()

@@ -273,6 +273,9 @@ class IncomingSession(Session):
             lanes = self.engine.lanes
             lanes.attach(self.carrier, lanes.get(f"{self.port.name}/{self.account}"))
             lanes.attach(self.carrier, self.port.lane)
+            own = f"{self.port.name}/{self.account}/{self.ip}"
+            if self.port.config.dlr_to_same_ip or own in lanes.by_name:
+                lanes.attach(self.carrier, lanes.get(own))
 
     def closed(self, events: Sequence[Any], reason: str, now: float) -> None:
         """The connection is over."""
