@@ -98,6 +98,7 @@ KEYWORDS = {
     "DLR_SUPPORT": (FIELDS, "test_without_dlr_support_the_report_is_made_as_soon_as_the_message_is_sent"),
     "NODLR": (FIELDS, "test_with_nodlr_no_report_is_made_until_it_is_injected"),
     "PERPARTDLR": (REPORTS, "test_s40_a_report_for_each_part_where_that_is_asked"),
+    "DLR_TO_SAME_IP": (FIELDS, "test_dlr_to_same_ip_brings_reports_to_where_the_message_came_from"),
     "MSGID_FORMAT": (REPORTS, "test_s29_answer_and_receipt_meet_in_any_writing"),
     "PROVIDER": (REPORTS, "test_s31_a_report_by_another_bind_of_the_same_provider_matches"),
     **{
@@ -121,6 +122,7 @@ KEYWORDS = {
     "PACKED7BIT": (TEXT, "test_s41_where_it_is_set_text_is_packed_and_unpacked"),
     "MESSAGEMODE": (TEXT, "test_messagemode_sar_uses_parameters"),
     "MAXPARTS": (FIELDS, "test_maxparts_of_either_connector_refuses_longer_ones"),
+    "AFFINITY": (TEXT, "test_s49_where_asked_all_parts_leave_by_one_bind"),
     "RETRYSCHEME": (SUBMIT, "test_s22_a_temporary_refusal_is_tried_again"),
     "MAXTRIES": (SESSIONS, "test_maxtries_fails_a_message_after_so_many"),
     "RETRYTIME": (SESSIONS, "test_retrytime_is_the_pause_where_no_scheme_says_one"),

@@ -63,6 +63,7 @@ def whole(tmp_path_factory):
         return (
             "ROUTES=routes.csv\n"
             + incoming("customers")
+            + incoming("homing", DLR_TO_SAME_IP=True)
             + incoming("wanting", DEFAULT_DLR=1)
             + incoming("insisting", FORCE_DLR=1)
             + incoming("refusing", FORCE_DLR=0)
@@ -209,3 +210,15 @@ def test_routedlr_brings_reports_elsewhere(station):
     assert f"id:{number} ".encode() in report.short_message
     assert tlv(report.tlvs, Tag.RECEIPTED_MESSAGE_ID) is not None
     client.expect_nothing()
+
+
+def test_dlr_to_same_ip_brings_reports_to_where_the_message_came_from(station):
+    here, there = station.client(connector="homing"), station.client(connector="homing", source="127.0.0.2")
+    operator = station.link(NAMES[0])
+    for n in range(4):
+        sender, other = (here, there) if n % 2 else (there, here)
+        number = sender.accepted("900123", registered_delivery=1)
+        operator.take(f"home-{n}")
+        operator.receipt(f"home-{n}", "900123")
+        assert f"id:{number} ".encode() in sender.report().short_message
+        other.expect_nothing()
