@@ -25,7 +25,7 @@ def finished(world, capsys):
 
 
 def test_s17_the_operator_cuts_with_a_full_window(tmp_path, capsys):
-    scenario = Scenario("operator-cuts", sink=("--drop", "0.01", "--delay", "20-60"))
+    scenario = Scenario("operator-cuts", sink=("--drop", "0.004", "--delay", "5-20"), outgoing={"WINDOWSIZE": 10})
     with ExitStack() as stack:
         world = World(scenario, tmp_path, random.Random(seed()), stack)
         world.start_loads("--messages", "800")
@@ -33,7 +33,7 @@ def test_s17_the_operator_cuts_with_a_full_window(tmp_path, capsys):
             load.wait(100.0)
         proof = finished(world, capsys)
     assert proof.sent.acked == 1600
-    assert len(proof.sent.duplicates) > 4
+    assert proof.sent.duplicates
     assert proof.outbox.messages_maybe_sent()
 
 
