@@ -81,7 +81,7 @@ KEYWORDS = {
     "AUTHNPI": BIND,
     "USERS": (SESSIONS, "test_users_of_a_file_log_in_at_its_connector_only"),
     "ACCESS": (SESSIONS, "test_access_of_a_connector_lets_in_whom_it_names"),
-    "INTERFACEVERSION": (SESSION, "test_s27_interfaceversion_is_the_highest_that_is_spoken"),
+    "INTERFACEVERSION": ("test_cases_operations.py", "test_s27_interfaceversion_is_the_highest_that_is_spoken"),
     "SSL": (TLS, "test_a_customer_binds_and_sends_over_tls"),
     "SSL_KEYFILE": (TLS, "test_a_customer_binds_and_sends_over_tls"),
     "SSL_CERTFILE": (TLS, "test_certificates_that_cannot_be_used_are_a_sentence_at_the_start"),

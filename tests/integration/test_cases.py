@@ -12,7 +12,13 @@ from emg.config.build import TABLES
 from tests.integration import cases
 
 HERE = Path(__file__).parent
-SMPP = ("test_cases_session.py", "test_cases_submit.py", "test_cases_reports.py", "test_cases_text.py")
+SMPP = (
+    "test_cases_session.py",
+    "test_cases_operations.py",
+    "test_cases_submit.py",
+    "test_cases_reports.py",
+    "test_cases_text.py",
+)
 
 
 @cache
