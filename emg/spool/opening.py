@@ -60,14 +60,15 @@ def open_spool(folder: str, node: int) -> tuple[Spool, Recovered]:
     """See the module's text. The lock is held until the process ends."""
     path = Path(folder)
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o750, parents=True, exist_ok=True)
     except OSError as error:
         raise SpoolError(f"the spool folder {folder} cannot be made: {error.strerror}") from error
     lock = _lock(path)
     try:
+        os.close(os.open(path / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640))  # messages are not for everybody
         db, recovered = _open_or_set_aside(path / FILE)
         next_id = _begin(db)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         os.close(lock)
         raise SpoolError(f"the spool {path / FILE} cannot be opened: {error}") from error
     except SpoolError:

@@ -42,6 +42,12 @@ def test_only_one_gateway_may_have_it(folder):
         folder.open()
 
 
+def test_others_cannot_read_it(folder):
+    spool, _ = folder.open()
+    keep(spool, message(1))
+    assert {each.stat().st_mode & 0o007 for each in folder.path.iterdir()} == {0}
+
+
 def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(SpoolError, match="cannot be made"):
