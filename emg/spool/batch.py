@@ -41,7 +41,7 @@ class Carrier(Protocol):
 class Half:
     """The rows of intake or of settlement."""
 
-    __slots__ = ("closes", "events", "highest", "lowest", "messages", "opens", "orphans", "residents")
+    __slots__ = ("closes", "messages", "opens", "orphans", "residents")
 
     def __init__(self) -> None:
         self.residents: list[MessageRow] = []
@@ -51,10 +51,9 @@ class Half:
         self.opens: list[OpenRow] = []
         self.closes: list[str] = []
         self.orphans: list[Any] = []
-        self.events: list[bytes] = []
 
     def __bool__(self) -> bool:
-        return bool(self.residents or self.messages or self.opens or self.closes or self.orphans or self.events)
+        return bool(self.residents or self.messages or self.opens or self.closes or self.orphans)
 
     def extend(self, other: "Half") -> None:
         """Append what happened later."""
@@ -63,7 +62,6 @@ class Half:
         self.opens += other.opens
         self.closes += other.closes
         self.orphans += other.orphans
-        self.events += other.events
 
 
 class Batch:
@@ -75,9 +73,11 @@ class Batch:
         "done",
         "drops",
         "error",
+        "events",
         "groups",
         "highest",
         "intake",
+        "intake_events",
         "lowest",
         "marks",
         "orphan_drops",
@@ -102,13 +102,17 @@ class Batch:
         self.done: list[tuple[Done, Any]] = []
         self.reads: list[tuple[Callable[[sqlite3.Connection], Any], Callable[[Any, Exception | None], None]]] = []
         self.results: list[tuple[Any, Exception | None]] = []
+        self.events: list[bytes] = []
+        """In the order in which things happened."""
+        self.intake_events: list[int] = []
+        """The places of those that are intake."""
         self.lowest = 0
         self.highest = 0
         self.error: SpoolError | None = None
 
     def __bool__(self) -> bool:
         return bool(
-            self.intake or self.settled or self.drops or self.carriers or self.clears or self.reads
+            self.intake or self.settled or self.drops or self.carriers or self.clears or self.reads or self.events
             or self.orphan_drops or self.groups or self.settings or self.statements or self.done
         )  # fmt: skip
 
@@ -116,14 +120,14 @@ class Batch:
     def writes(self) -> bool:
         """There is something to commit, not only to read."""
         return bool(
-            self.intake or self.settled or self.drops or self.marks or self.clears
+            self.intake or self.settled or self.drops or self.marks or self.clears or self.events
             or self.orphan_drops or self.groups or self.settings or self.statements
         )  # fmt: skip
 
     @property
     def size(self) -> int:
         """A measure of how much is in it: about one a row."""
-        return len(self.done) + len(self.drops) + len(self.settled.events)
+        return len(self.done) + len(self.drops) + len(self.events)
 
     def seal(self) -> None:
         """Take each carrier's marks; called by the event loop's thread when the batch is handed to the writer."""
@@ -136,6 +140,10 @@ class Batch:
         next_batch.settled = self.settled
         next_batch.settled.extend(later.settled)
         next_batch.intake = later.intake
+        dropped = set(self.intake_events)
+        next_batch.events = [event for place, event in enumerate(self.events) if place not in dropped]
+        next_batch.intake_events = [place + len(next_batch.events) for place in later.intake_events]
+        next_batch.events += later.events
         next_batch.drops = self.drops + later.drops
         next_batch.orphan_drops = self.orphan_drops + later.orphan_drops
         next_batch.groups = {**self.groups, **later.groups}
@@ -172,7 +180,7 @@ def write(db: sqlite3.Connection, journal: Journal, batch: Batch, at: int) -> tu
         db.execute("INSERT OR REPLACE INTO setting VALUES (?,?)", (name, value))
     for text, parameters in batch.statements:
         db.execute(text, parameters)
-    events = intake.events + settled.events
+    events = batch.events
     if events:
         db.execute(
             "INSERT INTO outbox (at,lowest,highest,count,body) VALUES (?,?,?,?,?)",

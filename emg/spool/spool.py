@@ -143,7 +143,8 @@ class Spool:
     def take_event(self, message_id: int, event: bytes) -> None:
         """An outbox event that belongs to an intake."""
         pending = self._pending
-        pending.intake.events.append(event)
+        pending.intake_events.append(len(pending.events))
+        pending.events.append(event)
         if message_id > pending.highest:
             pending.highest = message_id
         if message_id < pending.lowest or not pending.lowest:
@@ -199,7 +200,7 @@ class Spool:
     def event(self, message_id: int, event: bytes) -> None:
         """An outbox event about a message that we hold."""
         pending = self._pending
-        pending.settled.events.append(event)
+        pending.events.append(event)
         if message_id > pending.highest:
             pending.highest = message_id
         if message_id < pending.lowest or not pending.lowest:
@@ -332,8 +333,8 @@ class Spool:
         if self.full_since and batch.writes:
             log.warning("the spool writes again after %.1f s", time.monotonic() - self.full_since)
             self.full_since = 0.0
-        if batch.settled.events or batch.intake.events:
-            self.outbox_octets += sum(map(len, batch.settled.events)) + sum(map(len, batch.intake.events))
+        if batch.events:
+            self.outbox_octets += sum(map(len, batch.events))
         _tell(batch, None)
         for carrier in batch.carriers:
             carrier.marked()
