@@ -1,7 +1,8 @@
 """Listening sockets of one incoming connector: every address of every name, IPv4 and IPv6.
 
 A `Listener` hands each accepted socket to `on_socket(sock, peer_ip, peer_port)` in a greenlet of its own. It holds no more than
-`limit` connections at once: above it a new one is closed unheard, which the peer sees as a refused connection, and is counted.
+`limit` connections at once: above it `make_room` is asked to end one that nobody needs, and if there is none the new one is
+closed unheard, which the peer sees as a refused connection, and is counted.
 Out of file descriptors it waits and goes on; it never dies of a peer. `start` binds all addresses or none and raises `EmgError`.
 """
 
@@ -52,13 +53,21 @@ def tune(sock: Socket) -> None:
 class Listener:
     """The listening side of one connector."""
 
-    def __init__(self, addresses: list[tuple[str, int]], on_socket: OnSocket, *, limit: int = 10_000) -> None:
+    def __init__(
+        self,
+        addresses: list[tuple[str, int]],
+        on_socket: OnSocket,
+        *,
+        limit: int = 10_000,
+        make_room: Callable[[], bool] = bool,
+    ) -> None:
         self.addresses = addresses
         self.bound: list[tuple[str, int]] = []
         """What is really listened on, with the port that the system chose where 0 was asked for."""
         self.refused = 0
         self._on_socket = on_socket
         self._limit = limit
+        self._make_room = make_room
         self._sockets: list[Socket] = []
         self._acceptors = gevent.pool.Group()
         self._connections = gevent.pool.Group()
@@ -102,9 +111,11 @@ class Listener:
                     continue
                 return  # the listening socket was closed: stop() did it
             if len(self._connections) >= self._limit:
-                self.refused += 1
-                connection.close()
-                continue
+                gevent.sleep(0)  # those who have just come and gone are seen now
+                if len(self._connections) >= self._limit and not self._make_room():
+                    self.refused += 1
+                    connection.close()
+                    continue
             self._connections.spawn(self._serve, connection, peer)
 
     def _serve(self, connection: Socket, peer: tuple[str, int]) -> None:

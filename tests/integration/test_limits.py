@@ -176,6 +176,18 @@ def test_connections_above_maxconnections_are_closed_at_once(world):
         customer.close()
 
 
+def test_connections_that_never_bind_keep_nobody_out(world):
+    port = world.gateway.port("few")
+    idle = [Customer(port) for _ in range(20)]
+    inside = [bound(port) for _ in range(5)]
+    for customer in idle:
+        assert customer.until_closed(5) == b"", "each had to make room"
+        customer.close()
+    assert all(customer.is_alive() for customer in inside)
+    for customer in inside:
+        customer.close()
+
+
 def test_s7_a_flood_of_binds_gets_the_sessions_that_are_allowed_and_no_more(world):
     customers = [Customer(world.gateway.port()) for _ in range(60)]
     for customer in customers:

@@ -70,7 +70,8 @@ class IncomingConnector:
     def start(self) -> None:
         """Listen. Raises EmgError."""
         config = self.port.config
-        listener = Listener([(e.host, e.port) for e in config.address], self._on_socket, limit=config.maxconnections)
+        addresses = [(e.host, e.port) for e in config.address]
+        listener = Listener(addresses, self._on_socket, limit=config.maxconnections, make_room=self._make_room)
         listener.start()
         self.listener = listener
         self.port.started = self.port.reachable = True
@@ -90,6 +91,14 @@ class IncomingConnector:
             self.listener.wait(2.0)
         self.listener.kill()
         self.listener = None
+
+    def _make_room(self) -> bool:
+        """End the connection that has waited longest without a bind: whoever means to bind has done so long before."""
+        for session in self._sessions.values():
+            if not session.account and session.driver.open:
+                session.close("another one needed the place")
+                return True
+        return False
 
     def sessions(self) -> list[Session]:
         """Those that stand, bound or not."""
