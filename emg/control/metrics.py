@@ -46,6 +46,9 @@ class Gauge(NamedTuple):
 GAUGES = {
     "emg_up_seconds": Gauge("Time since the start", lambda g: time.time() - g.started_at if g.started_at else 0.0),
     "emg_queued_messages": Gauge("Messages in all queues", lambda g: g.engine.lanes.total),
+    "emg_held_parts": Gauge(
+        "Parts of long messages that wait for the others (MESSAGEMODE=JOIN)", lambda g: g.engine.receiver.joiner.count
+    ),
     "emg_open_reports": Gauge("Delivery reports still awaited", lambda g: g.engine.open_reports.count),
     "emg_orphan_reports": Gauge("Delivery reports kept that match nothing", lambda g: len(g.engine.orphans)),
     "emg_outbox_octets": Gauge("Events kept for the message log", lambda g: g.engine.spool.outbox_octets),

@@ -59,6 +59,7 @@ def status(api: "Api", _request: Request) -> dict[str, Any]:
         "sessions": sum(len(connector.sessions()) for connector in gateway.connectors.values()),
         "queued": engine.lanes.total,
         "in_flight": sum(lane.in_flight for lane in engine.lanes.by_name.values()),
+        "held_parts": engine.receiver.joiner.count,
         "open_reports": engine.open_reports.count,
         "orphans": len(engine.orphans),
         "outbox_octets": engine.spool.outbox_octets,
