@@ -132,9 +132,8 @@ def _cancel_one(engine: Engine, number: int) -> str:
     page = lanes.begin_page()
     try:
         row = engine.spool.ask(lambda db: story.row_of(db, number), SECONDS)
-        in_memory = lanes.find(number)
-        if in_memory is not None:
-            if in_memory[1]:
+        if lanes.find(number) is not None:
+            if lanes.find_waiting(number) is None:
                 return "is in flight: its answer decides"
             return "" if lanes.remove(number, Cause.DELETED) is not None else _UNKNOWN
         if row is None or lanes.stale(number, page) or row[1] == RESIDENT:

@@ -303,6 +303,17 @@ class Lanes:
         if not self.reading:
             self._changed.clear()
 
+    def find_waiting(self, message_id: int) -> Message | None:
+        """A message in memory that has not been transmitted; one that stood ready on a session waits in its lane again."""
+        found = self.find(message_id)
+        if found is None or not found[1]:
+            return found[0] if found is not None else None
+        message = found[0]
+        lane = self.by_name[message.queue]
+        if any(message_id in carrier.untransmitted() for carrier in lane.carriers):
+            self.recall(lane)
+        return lane.waiting.get(message_id)
+
     def find(self, message_id: int) -> tuple[Message, bool] | None:
         """A message in memory, and whether it is in flight."""
         for lane in self.by_name.values():

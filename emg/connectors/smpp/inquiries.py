@@ -142,9 +142,8 @@ def _find_waiting(session: "IncomingSession", number: int, found: Found) -> None
     lanes = session.engine.lanes
     in_memory = lanes.find(number)
     if in_memory is not None:
-        message, in_flight = in_memory
-        mine = message.account == session.account and not in_flight
-        found(message if mine else None, RESIDENT)
+        mine = in_memory[0].account == session.account
+        found(lanes.find_waiting(number) if mine else None, RESIDENT)
         return
 
     def loaded(row: tuple[Message, int, int] | None, _error: Exception | None) -> None:

@@ -131,6 +131,23 @@ def test_what_is_marked_goes_back_behind_nothing_when_the_far_side_throttles(sta
     assert sent == [ids[0], *ids]
 
 
+def test_a_message_that_stands_ready_can_still_be_taken_back(start):
+    small = start()
+    carrier, sent = small.carrier("one", window=1, answering=False)
+    carrier.depth = 4
+    ids = small.submit(4, quiet)
+    wait(lambda: len(sent) == 1)
+    lanes = small.engine.lanes
+    assert lanes.find_waiting(ids[0]) is None, "it is transmitted"
+    ready = lanes.find_waiting(ids[2])
+    assert ready is not None
+    assert lanes.remove(ids[2], Cause.CANCELLED) is ready
+    for turn in range(2, 4):
+        small.engine.deliverer.sent(small.engine.ports["one"], carrier, next(iter(carrier.in_flight.values())), "r")
+        wait(lambda turn=turn: len(sent) == turn)
+    assert sent == [ids[0], ids[1], ids[3]]
+
+
 def test_deferred_messages_come_when_they_are_due(start):
     small = start()
     now = time.time()
