@@ -65,7 +65,7 @@ class ConnectorConfig:
         "Sessions at the same time; 0 closes the connector. An INCOMING connector refuses the bind beyond it.",
         group=SESSION, unit="sessions", example="2", incoming=100)
     maxconnections: int = keyword(
-        kinds.whole(1, 100000), 1000, "TCP connections at the same time, those that have not bound yet included.",
+        kinds.whole(1, 100000), 1000, "TCP connections at the same time, those that have not bound yet included; of these the oldest makes room.",
         group=SESSION, unit="connections", example="200", only=INCOMING)
     mode: Mode = keyword(
         kinds.choice(Mode, MODES), Mode.BOTH,

@@ -115,9 +115,11 @@ def test_without_instances_or_disabled_nobody_listens(station, name):
 def test_maxconnections_bounds_those_that_have_not_bound_too(station):
     first, second = station.visitor("crowded"), station.visitor("crowded")
     third = station.visitor("crowded")
-    third.expect_closed()
-    for visitor in (first, second):
+    first.expect_closed()  # who has waited longest without a bind makes room
+    for visitor in (second, third):
         assert visitor.bind().status == 0
+    station.visitor("crowded").expect_closed()
+    second.fence()
 
 
 def test_access_of_a_connector_lets_in_whom_it_names(station):
