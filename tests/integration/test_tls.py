@@ -85,7 +85,9 @@ def test_a_customer_binds_and_sends_over_tls(world):
         assert receipt.esm_class == 4
         customer.answer(receipt)
         assert isinstance(customer.ask(pdus.Unbind()), pdus.UnbindResp)
-        assert customer.sock.recv(1) == b"", "TLS is closed in good order; without a close_notify this is an SSLEOFError"
+        assert customer.sock.recv(1) == b"", (
+            "TLS is closed in good order; without a close_notify this is an SSLEOFError"
+        )
 
 
 def test_the_gateway_shows_its_name_to_a_client_that_checks(world):
