@@ -1,6 +1,6 @@
 """Hours in minutes (`make soak`): a mixed load for a long time, and memory that stays where it is.
 
-EMG_SOAK_SECONDS (600) sets how long. The first part fills what is bounded by design (recent reports, SQLite's page cache); after it the gateway's
+EMG_SOAK_SECONDS (600) sets how long; in less than ten minutes SQLite's cache of 64 MB is still filling. The first part fills what is bounded by design (recent reports, SQLite's page cache); after it the gateway's
 resident memory must not grow by more than `GROWTH_MEGABYTES`.
 """
 
