@@ -138,7 +138,7 @@ def load(
     if not done.stdout.strip():
         raise AssertionError(f"the load client ended with {done.returncode}: {done.stderr}")
     summary: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    for name in ("refused", "unknown", "reports_unmatched", "reconnects", "faults"):
+    for name in ("refused", "unknown", "reports_missing", "reports_unmatched", "reconnects", "faults"):
         if summary[name]:
             print(f"  the load client tells of {name}: {summary[name]}", file=sys.stderr)
     return summary
