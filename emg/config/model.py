@@ -162,7 +162,7 @@ class ServerConfig:
         kinds.whole(1, 1_000_000), 2000, "Messages of one queue that are kept in memory; the others wait on disk.",
         group=SPEED, unit="messages", example="5000", apply=RESTART)
     outboxsize: int = keyword(
-        kinds.whole(1000), 5_000_000, "Events kept for the message log while the database is away.",
+        kinds.whole(1000), 5_000_000, "Events kept for the message log and for `emg ctl message`; the oldest go first.",
         group=SPEED, unit="events", example="1000000")
 
     dlrexpire: float = keyword(

@@ -43,7 +43,6 @@ INSTEAD = {
 INERT: Mapping[str, Mapping[str, str]] = {
     "": {
         "DATABASE": "accounts stand in USER sections, routes in ROUTES, and events stay in the spool",
-        "OUTBOXSIZE": "without a database only the latest events are kept",
         "PRICES": "messages are not priced",
         "DEFAULT_CHARCODE_TEXT": "no protocol of this version carries plain text without saying its charset",
     },
@@ -51,7 +50,7 @@ INERT: Mapping[str, Mapping[str, str]] = {
         "ALLOWROUTE": "no protocol of this version carries the options ROUTE and ROUTEDLR",
         "DEFAULT_DCS": "every message of SMPP comes with a data coding",
     },
-    "USER": {"MAXQUEUESIZE": "bound the queues of connectors instead"},
+    "USER": {},
 }
 """Rows of the table without effect in this version, each with what holds instead, by type of section."""
 

@@ -51,7 +51,7 @@ GAUGES = {
     ),
     "emg_open_reports": Gauge("Delivery reports still awaited", lambda g: g.engine.open_reports.count),
     "emg_orphan_reports": Gauge("Delivery reports kept that match nothing", lambda g: len(g.engine.orphans)),
-    "emg_outbox_octets": Gauge("Events kept for the message log", lambda g: g.engine.spool.outbox_octets),
+    "emg_outbox_events": Gauge("Events kept for the message log", lambda g: g.engine.spool.outbox_events),
     "emg_loop_lag_seconds": Gauge("How late the event loop was", lambda g: g.lag),
     "emg_commit_running_seconds": Gauge("Age of the present commit", lambda g: g.engine.spool.commit_seconds),
     "emg_spool_full": Gauge("1 while the spool cannot be written", lambda g: float(bool(g.engine.spool.full_since))),

@@ -62,7 +62,7 @@ def status(api: "Api", _request: Request) -> dict[str, Any]:
         "held_parts": engine.receiver.joiner.count,
         "open_reports": engine.open_reports.count,
         "orphans": len(engine.orphans),
-        "outbox_octets": engine.spool.outbox_octets,
+        "outbox_events": engine.spool.outbox_events,
         "spool_commits": engine.spool.commits,
         "spool_refusals": engine.spool.refusals,
         "log_lines_lost": engine.logs.lost,

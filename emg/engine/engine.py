@@ -13,6 +13,7 @@ import gevent
 import gevent.lock
 
 from emg.config.model import ServerConfig, UserConfig
+from emg.engine import shares
 from emg.engine.deliver import Deliverer
 from emg.engine.joining import HELD, Joiner
 from emg.engine.lanes import Lanes
@@ -26,6 +27,7 @@ from emg.engine.profiling import Profiler
 from emg.engine.receive import Limits, Receiver, Sender
 from emg.engine.report import REPEAT_SECONDS, Reporter
 from emg.engine.routing import Router
+from emg.engine.shares import Shares
 from emg.errors import SpoolError
 from emg.rules.blocklist import BlockLists
 from emg.rules.pacing import LoginGuard
@@ -129,6 +131,19 @@ class Engine:
         self.orphans.expire_seconds = config.orphanexpire
         for sender in self.senders.values():
             sender.configure(config.users.get(sender.name))
+        self.count_shares()
+
+    def count_shares(self) -> None:
+        """Count waiting messages by account if an account has a bound of its own."""
+        wanted = any(user.maxqueuesize for user in self.users.values())
+        if not wanted:
+            self.lanes.shares = None
+        elif self.lanes.shares is None:
+            self.lanes.shares = found = Shares()
+            for message in self.lanes.in_memory():
+                found.add(message)
+            if any(lane.deferred or lane.spilled for lane in self.lanes.by_name.values()):
+                self.inspect(shares.on_disk, found.learn)
 
 
 def limits_of(config: ServerConfig) -> Limits:
@@ -191,6 +206,7 @@ def resume(engine: Engine, recovered: Recovered) -> None:
     highest_slot = engine.spool.highest_slot
     doubtful = engine.deliverer.recover(recovered.resident, recovered.marked, firsts, engine.ports)
     engine.spool.forget_marks(highest_slot)
+    engine.count_shares()
     engine.receiver.joiner.recover(held)
     if not recovered.clean:
         engine.reporter.repeats_until = time.time() + REPEAT_SECONDS

@@ -7,13 +7,14 @@ messages that become due, messages that expire.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import gevent
 
 from emg.engine import paging
 from emg.engine.carrier import Carrier
 from emg.engine.lane import Lane
+from emg.engine.shares import Shares
 from emg.errors import Cause
 from emg.message import Message
 from emg.spool.schema import DEFERRED, RESIDENT, SPILLED
@@ -50,6 +51,8 @@ class Lanes:
         """Ids whose end is being written: a page that still shows them must not end them again."""
         self.total = 0
         """Messages in all lanes."""
+        self.shares: Shares | None = None
+        """Messages by account, while an account has a bound of its own."""
         self.spool = spool
         self._head_limit = head_limit
         self._dirty: dict[Lane, None] = {}
@@ -88,6 +91,8 @@ class Lanes:
         message.queue = lane.name
         lane.size += 1
         self.total += 1
+        if self.shares is not None:
+            self.shares.add(message)
         if message.due:
             lane.deferred += 1
             return DEFERRED
@@ -104,6 +109,8 @@ class Lanes:
         lane = self.by_name[message.queue]
         lane.size -= 1
         self.total -= 1
+        if self.shares is not None:
+            self.shares.remove(message)
         if lane.remove(message.id) is not None:
             return
         for carrier in lane.carriers:
@@ -188,6 +195,8 @@ class Lanes:
         """The message has left the lane for good."""
         lane.size -= 1
         self.total -= 1
+        if self.shares is not None:
+            self.shares.remove(message)
         self.changed(message.id)
         if self.ending:
             self.ending.discard(message.id)
@@ -302,6 +311,14 @@ class Lanes:
         self.reading -= 1
         if not self.reading:
             self._changed.clear()
+
+    def in_memory(self) -> Iterator[Message]:
+        """Every message that is in memory, waiting or in flight."""
+        for lane in self.by_name.values():
+            yield from lane.waiting.values()
+        carriers = {carrier for lane in self.by_name.values() for carrier in lane.carriers}
+        for carrier in carriers:
+            yield from carrier.in_flight.values()
 
     def find_waiting(self, message_id: int) -> Message | None:
         """A message in memory that has not been transmitted; one that stood ready on a session waits in its lane again."""

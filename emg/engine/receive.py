@@ -130,6 +130,9 @@ class Receiver:
                 raise Rejected(Cause.THROTTLED, f"account {sender.name} sends faster than {bucket.rate:g}/s")
             if port_bucket is not None and not port_bucket.take(now):
                 raise Rejected(Cause.THROTTLED, f"connector {origin.name} receives faster than {port_bucket.rate:g}/s")
+        shares, user = self._lanes.shares, sender.user
+        if shares is not None and user is not None and 0 < user.maxqueuesize <= shares.count(user.name):
+            raise Rejected(Cause.QUEUE_FULL, f"{user.maxqueuesize} messages of account {user.name} wait already")
         if self._lanes.total >= self.limits.total:
             raise Rejected(Cause.QUEUE_FULL, f"{self._lanes.total} messages wait: the server-wide bound is reached")
 

@@ -14,8 +14,6 @@ from emg.message import OpenReport
 PAGE = 1000
 SWEEP_SECONDS = 3600.0
 """One round through all open reports."""
-OUTBOX_OCTETS = 256 << 20
-"""Where no database takes the events, so much of the latest story is kept."""
 TRIM_ROWS = 200
 
 log = logging.getLogger("emg.engine")
@@ -47,7 +45,7 @@ class Upkeep:
         if now >= self._next_minute:
             self._next_minute = now + 60.0
             engine.orphans.expire(now)
-        if not engine.config.database and engine.spool.outbox_octets > OUTBOX_OCTETS and not self._trimming:
+        if engine.spool.outbox_events > engine.config.outboxsize and not self._trimming:
             self._trim()
 
     def _sweep(self, now: float) -> None:
@@ -73,18 +71,18 @@ class Upkeep:
         self._engine.spool.read(query, swept)
 
     def _trim(self) -> None:
-        """Drop the oldest events; without a database they serve `message` alone."""
+        """Drop the oldest events beyond OUTBOXSIZE: nobody takes them away yet, and they serve `emg ctl message` alone."""
         self._trimming = True
         spool = self._engine.spool
 
         def query(db: sqlite3.Connection) -> tuple[int, int]:
-            rows = db.execute("SELECT seq, length(body) FROM outbox ORDER BY seq LIMIT ?", (TRIM_ROWS,)).fetchall()
+            rows = db.execute("SELECT seq, count FROM outbox ORDER BY seq LIMIT ?", (TRIM_ROWS,)).fetchall()
             return (rows[-1][0], sum(row[1] for row in rows)) if rows else (0, 0)
 
         def found(oldest: tuple[int, int] | None, _error: Exception | None) -> None:
             self._trimming = False
             if oldest is not None and oldest[0]:
                 spool.execute("DELETE FROM outbox WHERE seq <= ?", (oldest[0],))
-                spool.outbox_octets -= oldest[1]
+                spool.outbox_events -= oldest[1]
 
         spool.read(query, found)

@@ -24,7 +24,7 @@ from emg.spool import schema
 from emg.spool.journal import Journal, decode_entry, replay
 from emg.spool.spool import ID_BLOCK, ID_SPACE, Spool
 
-PAGE_CACHE_KIB = 65536
+PAGE_CACHE_KIB = 16384
 CHECKPOINT_PAGES = 2000
 FILE = "spool.db"
 
@@ -77,7 +77,7 @@ def open_spool(folder: str, node: int) -> tuple[Spool, Recovered]:
     queues = {name: number for number, name in db.execute("SELECT number, name FROM queue")}
     spool = Spool(db, Journal(0), str(path / FILE), node, next_id, queues)
     spool.on_close.append(lambda: os.close(lock))
-    (spool.outbox_octets,) = db.execute("SELECT coalesce(sum(length(body)), 0) FROM outbox").fetchone()
+    (spool.outbox_events,) = db.execute("SELECT coalesce(sum(count), 0) FROM outbox").fetchone()
     return spool, recovered
 
 

@@ -53,7 +53,7 @@ class Spool:
         self.on_commit: Callable[[int, float], None] | None = None
         """Told of each commit, failed ones too: about how many rows, and the seconds it took."""
         self.refusals = 0
-        self.outbox_octets = 0
+        self.outbox_events = 0
         self.full_since = 0.0
         """Monotonic time since when commits fail, 0 while they succeed."""
         self._db = db
@@ -333,8 +333,7 @@ class Spool:
         if self.full_since and batch.writes:
             log.warning("the spool writes again after %.1f s", time.monotonic() - self.full_since)
             self.full_since = 0.0
-        if batch.events:
-            self.outbox_octets += sum(map(len, batch.events))
+        self.outbox_events += len(batch.events)
         _tell(batch, None)
         for carrier in batch.carriers:
             carrier.marked()
