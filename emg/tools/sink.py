@@ -113,8 +113,6 @@ class Sink:
     def _turn(self) -> None:
         self._planned = False
         now = time.monotonic()
-        if now >= self._armed:
-            self._armed = float("inf")
         self.operator.turn(now)
         due = self.operator.next_due()
         if due is not None and due < self._armed:
@@ -122,7 +120,12 @@ class Sink:
             self._timer.stop()
             self._timer.close()
             self._timer = self._loop.timer(max(0.0, due - now))
-            self._timer.start(self._turn)
+            self._timer.start(self._rung)
+
+    def _rung(self) -> None:
+        # The loop's clock may be a little ahead of ours: what is due is not due yet then, and has to be waited for once more.
+        self._armed = float("inf")
+        self._turn()
 
     def _post(self) -> None:
         """Send mobile-originated messages at their rate while somebody is bound to receive them."""
