@@ -17,7 +17,7 @@ from emg.engine.port import Port
 from emg.engine.report import Reporter
 from emg.errors import Cause
 from emg.message import Kind, Message, State
-from emg.rules.retry import Verdict
+from emg.rules.retry import Decision, Verdict
 from emg.spool.schema import SPILLED
 from emg.spool.spool import Spool
 
@@ -116,20 +116,27 @@ class Deliverer:
             port.counters.failed += 1
             self._reporter.failed(message, lane, port.provider, State.FAILED, Cause.MAYBE_SENT)
             return
-        due = 0.0
-        if message.tries > PATIENT_TRIES or not (lost or message.kind is Kind.REPORT):
-            now = time.time()
-            decision = port.retry.decide(0, Cause.UNANSWERED, message.tries, now, message.expires, port.config.maxtries)
-            if decision.verdict is Verdict.FAIL:
-                port.counters.failed += 1
-                state = State.EXPIRED if decision.cause is Cause.EXPIRED else State.FAILED
-                self._reporter.failed(message, lane, port.provider, state, decision.cause)
-                return
-            due = decision.at
+        again = self._after_silence(port, message, lost=lost)
+        if again.verdict is Verdict.FAIL:
+            port.counters.failed += 1
+            state = State.EXPIRED if again.cause is Cause.EXPIRED else State.FAILED
+            self._reporter.failed(message, lane, port.provider, state, again.cause)
+            return
+        due = again.at
         self._note(message, port, carrier, Cause.UNANSWERED, 0, due)
         self._lanes.put_back(message, lane, due=due)
         if message.kind is Kind.NORMAL:
             self._open.doubt(port.provider, message)
+
+    @staticmethod
+    def _after_silence(port: Port, message: Message, *, lost: bool) -> Decision:
+        """What to do with a message that got no answer; a RETRY at 0 means at once."""
+        if 0 < port.config.maxtries <= message.tries:
+            return Decision(Verdict.FAIL, Cause.TOO_MANY_TRIES)
+        tries = message.tries - PATIENT_TRIES if lost or message.kind is Kind.REPORT else message.tries
+        if tries <= 0:
+            return Decision(Verdict.RETRY, Cause.UNANSWERED)
+        return port.retry.decide(0, Cause.UNANSWERED, tries, time.time(), message.expires, 0)
 
     def unsent(self, port: Port, carrier: Carrier, message: Message) -> None:
         """It never left: wait for the next chance, with nothing to remember."""

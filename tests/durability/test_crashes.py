@@ -17,7 +17,7 @@ SCENARIOS = [
         "operator-away",
         kills=10,
         sink=("--stall", "0.01", "--drop", "0.003", "--delay", "5-60"),
-        outgoing={"OPTIMEOUT": 2},
+        outgoing={"OPTIMEOUT": 2, "RETRYTIME": 1},
         sink_stops=0.3,
     ),
     Scenario("long-messages", kills=8, clients=tuple(Client(c.name, 50.0, options=LONG) for c in CLIENTS)),
