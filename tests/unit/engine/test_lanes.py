@@ -42,7 +42,7 @@ def test_order_is_kept_through_pages(start):
     ids = small.submit(500, quiet)
     assert small.lanes.get("one").spilled_count > 400
     _, sent = small.carrier("one")
-    wait(lambda: len(sent) == 500)
+    wait(lambda: len(sent) == 500 and not small.lanes.get("one").size)
     assert sent == ids
     assert small.count("one") == 0
 
@@ -52,7 +52,7 @@ def test_priority_goes_before_arrival_through_pages(start):
     low = small.submit(100, quiet)
     high = small.submit(100, lambda _: short(want=Want.NOTHING, rank=0))
     _, sent = small.carrier("one")
-    wait(lambda: len(sent) == 200)
+    wait(lambda: len(sent) == 200 and not small.lanes.get("one").size)
     assert [number for number in sent if number in set(high)] == high
     assert [number for number in sent if number in set(low)] == low
     # the head of the others was in memory already, and no more than that goes first
