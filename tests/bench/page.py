@@ -94,7 +94,7 @@ def short(figure: Any, rows: list[Row]) -> list[Row]:
     if hasattr(figure, "short"):
         return list(figure.short(rows))
     if figure.HEAD == ("what", "measured", "target"):
-        return [row for row in rows if "**" in row[1] and row[2]]
+        return [(f"{figure.TITLE}: {row[0]}", *row[1:]) for row in rows if "**" in row[1] and row[2]]
     return []
 
 
