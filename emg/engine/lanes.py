@@ -176,6 +176,8 @@ class Lanes:
         lane.unstick(message)
         self.spool.mark(carrier)
         self._dirty[lane] = None
+        if lane.heap or lane.spilled:
+            self.spool.plan()
         carrier.advance()
         return lane
 
@@ -216,7 +218,7 @@ class Lanes:
             lane.delay(message)
         else:
             lane.push(message)
-        self._dirty[lane] = None
+        self.touch(lane)
 
     def detach(self, carrier: Carrier) -> list[Message]:
         """The carrier takes no more. What was never transmitted is put back; gives what may have reached the far side."""

@@ -31,6 +31,8 @@ ID_SPACE = 10**15
 """Ids of one node: NODEID × 10^15 + counter."""
 ID_BLOCK = 100_000
 RETRY_SECONDS = 0.25
+LAZY_SECONDS = 0.004
+"""How long what nobody waits for may gather before it is committed."""
 GATHER_ROWS = 24
 GATHER_SECONDS_A_ROW = 0.00006
 GATHER_LIMIT = 0.006
@@ -65,9 +67,11 @@ class Spool:
         self.on_close: list[Callable[[], None]] = []
         self._pending = Batch()
         self._planned = False
+        self._lazy = False
         self._refuse_until = 0.0
         self._loop = gevent.get_hub().loop
         self._timer: Any = None
+        self._lazy_timer: Any = None
         self._idle = gevent.event.Event()
         self._idle.set()
         self._writer = Writer(db, journal, self._on_finished)
@@ -185,7 +189,7 @@ class Spool:
         """The message has left the spool for good."""
         self._pending.drops.append(message_id)
         if not self._planned:
-            self._plan()
+            self._plan_lazily()
 
     def open_report(self, report: OpenReport) -> None:
         """Sent; its report is awaited."""
@@ -206,7 +210,7 @@ class Spool:
         if message_id < pending.lowest or not pending.lowest:
             pending.lowest = message_id
         if not self._planned:
-            self._plan()
+            self._plan_lazily()
 
     def drop_orphan(self, number: int) -> None:
         """The orphan was matched, or is too old, or too many."""
@@ -222,7 +226,7 @@ class Spool:
         """The set of messages in flight on this carrier has changed."""
         self._pending.carriers[carrier] = None
         if not self._planned:
-            self._plan()
+            self._plan_lazily()
 
     def clear_marks(self, carrier: Carrier) -> None:
         """The carrier is gone; its messages have been put back or settled in this batch."""
@@ -297,6 +301,17 @@ class Spool:
             if not self._writer.busy and self._timer is None:
                 self._loop.run_callback(self._hand_over)
 
+    def _plan_lazily(self) -> None:
+        """Commit within LAZY_SECONDS, or with whatever has to be committed sooner: nobody waits for it.
+
+        A settlement alone would stand in the way of the next message: a sender that waits for each answer would wait for two commits.
+        """
+        if not self._lazy:
+            self._lazy = True
+            self._idle.clear()
+            self._lazy_timer = self._loop.timer(LAZY_SECONDS)
+            self._lazy_timer.start(self._plan)
+
     def _hand_over(self) -> None:
         """Seal the pending batch and give it to the writer, unless that is at work: then its end comes back here."""
         if self._writer.busy or self._timer is not None:
@@ -304,6 +319,9 @@ class Spool:
         for hook in self.before_commit:
             hook()
         self._planned = False
+        if self._lazy:
+            self._lazy = False
+            self._lazy_timer.close()
         batch = self._pending
         if not batch:
             self._idle.set()
@@ -320,8 +338,11 @@ class Spool:
         else:
             self._succeeded(batch)
             _hand_out(batch)
-        if not self._planned and not self._pending:
-            self._idle.set()
+        if not self._planned:
+            if not self._pending:
+                self._idle.set()
+            elif not self._lazy:
+                self._plan()
         elif self._timer is None:
             rows = batch.size
             if rows > GATHER_ROWS:
