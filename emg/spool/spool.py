@@ -25,6 +25,7 @@ from emg.message import Message, OpenReport
 from emg.spool.batch import Batch, Carrier, Done
 from emg.spool.journal import Journal
 from emg.spool.schema import RESIDENT, report_key
+from emg.spool.telling import hand_out, nothing, tell
 from emg.spool.writer import Writer
 
 ID_SPACE = 10**15
@@ -276,7 +277,7 @@ class Spool:
 
     def settle(self, seconds: float = 30.0) -> None:
         """Wait until everything given up to now is on disk. Raises SpoolError when it is not by then; it is kept later, or redone."""
-        self.ask(_nothing, seconds)
+        self.ask(nothing, seconds)
 
     # -- committing
 
@@ -337,7 +338,7 @@ class Spool:
             self._failed(batch, batch.error)
         else:
             self._succeeded(batch)
-            _hand_out(batch)
+            hand_out(batch)
         if not self._planned:
             if not self._pending:
                 self._idle.set()
@@ -355,7 +356,7 @@ class Spool:
             log.warning("the spool writes again after %.1f s", time.monotonic() - self.full_since)
             self.full_since = 0.0
         self.outbox_events += len(batch.events)
-        _tell(batch, None)
+        tell(batch, None)
         for carrier in batch.carriers:
             carrier.marked()
 
@@ -371,7 +372,7 @@ class Spool:
         self._planned = True
         self._wait(RETRY_SECONDS)
         self.refusals += len(batch.done)
-        _tell(batch, error)
+        tell(batch, error)
 
     def _wait(self, seconds: float) -> None:
         self._timer = self._loop.timer(seconds)
@@ -396,23 +397,3 @@ class Spool:
         self._db.close()
         for release in self.on_close:
             release()
-
-
-def _tell(batch: Batch, error: SpoolError | None) -> None:
-    for done, argument in batch.done:
-        try:
-            done(argument, error)
-        except Exception:  # one caller's fault must not keep the others of this commit from their answers
-            log.exception("a callback after a commit failed")
-
-
-def _nothing(_db: sqlite3.Connection) -> None:
-    """A read that only waits for its turn."""
-
-
-def _hand_out(batch: Batch) -> None:
-    for (_query, callback), (value, error) in zip(batch.reads, batch.results, strict=True):
-        try:
-            callback(value, error)
-        except Exception:  # as above: one reader's fault must not stop the spool
-            log.exception("a callback after a read failed")

@@ -111,11 +111,13 @@ class World:
             Esme.bound(self.gateway.port(), self.scenario.clients[0].name, kind="tx") as client,
         ):
             for number in range(self.scenario.scheduled):
+                # each session of the ledger is one time: order is promised to messages for the same one alone
+                seconds = 2 + number % 6
                 tag, dest = f"{tags}{number}", f"4679{number % 10}"
-                ledger.submitted(tag, dest, 99, 1)
+                ledger.submitted(tag, dest, 90 + seconds, 1)
                 ledger.flush()
                 answer = client.submit(
-                    dest, f"{tag} ", registered_delivery=1, schedule_delivery_time=f"0000000000{2 + number % 6:02}000R"
+                    dest, f"{tag} ", registered_delivery=1, schedule_delivery_time=f"0000000000{seconds:02}000R"
                 )
                 assert answer.status == 0
                 ledger.acked(tag, answer.message_id)
