@@ -40,6 +40,8 @@ RIVALS: Columns = (
     ("Connectors", "row.connectors"), ("Why not", "reason"),
 )  # fmt: skip
 
+_A_MOMENT = 100_000_000
+"""A whole number above it is a time since 1970; below, a counter that has the name of a time."""
 _TIMES = frozenset({"accepted", "since", "received", "started", "expires", "due", "at", "again"})
 _AGES = frozenset({"oldest_seconds", "uptime_seconds", "seconds"})
 _WIDTH = 200
@@ -68,7 +70,7 @@ def value(field: str, given: Any) -> str:
         return ""
     if isinstance(given, bool):
         return "yes" if given else ""
-    if name in _TIMES and isinstance(given, int | float):
+    if name in _TIMES and (isinstance(given, float) or (isinstance(given, int) and given > _A_MOMENT)):
         return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(given)) if given else ""
     if name in _AGES and isinstance(given, int | float):
         return age(given)
