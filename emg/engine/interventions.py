@@ -34,9 +34,17 @@ def wait(ask: Waiter) -> Any:
         raise ControlError(f"the spool did not answer within {SECONDS:g} s", 503) from None
 
 
+def _read_by(find: Callable[[Callable[[Any, SpoolError | None], None]], None]) -> Any:
+    """What `find` finds. Raises ControlError 503, also when the spool cannot be read."""
+    value, error = wait(lambda answered: find(lambda value, error: answered((value, error))))
+    if error is not None:
+        raise ControlError(str(error), 503)
+    return value
+
+
 def ids_of(engine: Engine, message_id: int) -> list[int]:
     """The message, or its parts while not all of them are final."""
-    group: Group | None = wait(lambda answered: engine.groups.find(message_id, answered))
+    group: Group | None = _read_by(lambda answered: engine.groups.find(message_id, answered))
     return list(group.parts) if group is not None else [message_id]
 
 
@@ -191,7 +199,7 @@ def report_by_remote_id(engine: Engine, provider: str, remote_id: str, state: St
     ids = tuple(
         dict.fromkeys((form.from_receipt(remote_id), form.from_answer(remote_id), *form.alternatives(remote_id)))
     )
-    ticket: OpenReport | None = wait(lambda answered: engine.open_reports.find(ports[0].provider, ids, answered))
+    ticket: OpenReport | None = _read_by(lambda answered: engine.open_reports.find(ports[0].provider, ids, answered))
     if ticket is None:
         raise ControlError(f"no report is awaited from {provider} for its message {remote_id}", 404)
     _inject(engine, ticket, state, error)

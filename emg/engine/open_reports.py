@@ -2,6 +2,7 @@
 
 They live in the spool, keyed by (provider, remote id, our id); the recent ones are in memory too, because most reports come within
 seconds. Millions of older ones cost disk, not memory. Of several with one remote id (providers reuse them) the newest is meant.
+That one cannot be read is told as an error, never as "not known".
 
 *Doubtful* are messages whose connection broke before their answer came: their remote id is unknown, so a report that matches nothing
 else is held against their destination.
@@ -12,7 +13,9 @@ from collections.abc import Callable
 
 import msgspec
 
+from emg.errors import SpoolError
 from emg.message import Message, OpenReport
+from emg.spool import rereading
 from emg.spool.schema import report_prefix
 from emg.spool.spool import Spool
 
@@ -23,7 +26,7 @@ TAIL = 9
 """Digits by which destinations are compared: providers write them with and without country code, plus or zeros."""
 
 _decode = msgspec.msgpack.Decoder(OpenReport).decode
-Found = Callable[[OpenReport | None], None]
+Found = Callable[[OpenReport | None, SpoolError | None], None]
 
 
 class OpenReports:
@@ -59,22 +62,25 @@ class OpenReports:
             self._on_disk += 1
 
     def find(self, provider: str, ids: tuple[str, ...], found: Found) -> None:
-        """`found(ticket)` now, or after a read; None when there is none."""
+        """`found(ticket, None)` now, or after a read; (None, None) when there is none, (None, error) when nobody can tell."""
         for remote_id in ids:
             ticket = self._recent.get((provider, remote_id))
             if ticket is not None:
-                found(ticket)
+                found(ticket, None)
                 return
         if not self._on_disk or not ids:
-            found(None)
+            found(None, None)
             return
-        self._spool.read(lambda db: _select(db, provider, ids), lambda body, _error: self._loaded(body, found))
+        rereading.read(
+            self._spool, f"the open report on {provider}'s message {ids[0]}", lambda db: _select(db, provider, ids),
+            lambda body, error: self._loaded(body, error, found),
+        )  # fmt: skip
 
-    def _loaded(self, body: bytes | None, found: Found) -> None:
+    def _loaded(self, body: bytes | None, error: SpoolError | None, found: Found) -> None:
         ticket = _decode(body) if body is not None else None
         if ticket is not None and self._closing.get((ticket.provider, ticket.remote_id)) == ticket.id:
             ticket = None
-        found(ticket)
+        found(ticket, error)
 
     def tickets(self, rows: list[bytes], now: float) -> list[OpenReport]:
         """Of rows of the spool's table, those whose time is over and that are still open."""

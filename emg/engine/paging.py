@@ -10,8 +10,9 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from emg.engine.lane import Lane
-from emg.errors import Cause
+from emg.errors import Cause, SpoolError
 from emg.message import Message
+from emg.spool import rereading
 from emg.spool.opening import decode_message
 from emg.spool.schema import RESIDENT, SPILLED
 
@@ -43,10 +44,8 @@ def refill(lanes: "Lanes", lane: Lane) -> None:
         )
         return [body for (body,) in rows]
 
-    def loaded(bodies: list[bytes] | None, error: Exception | None) -> None:
+    def loaded(bodies: list[bytes] | None, _error: SpoolError | None) -> None:
         lane.refilling = False
-        if bodies is None:
-            log.error("queue %s cannot be read: %s", lane.name, error)
         left = lane.spilled.get(rank, 0)
         for body in bodies or ():
             message = decode_message(body)
@@ -67,7 +66,8 @@ def refill(lanes: "Lanes", lane: Lane) -> None:
         lanes.page_read()
 
     page = lanes.begin_page()
-    lanes.spool.read(query, loaded)
+    # With pauses after failures: the lane that stays hungry asks again at once.
+    rereading.read(lanes.spool, f"queue {lane.name}", query, loaded)
 
 
 def wake_deferred(lanes: "Lanes", now: float) -> None:

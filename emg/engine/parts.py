@@ -1,6 +1,7 @@
 """Long messages that we have split: how far their parts are, and the one report that their sender gets (protocol case S40).
 
-A `Group` stands in the spool until all parts are final. Recent ones are in memory; an older one is read when one of its parts ends.
+A `Group` stands in the spool until all parts are final. Recent ones are in memory; an older one is read when one of its parts ends;
+one that cannot be read is told as an error, never as one that is over.
 The whole is delivered when all parts are, and failed as soon as one of them is: the sender learns of it once, then or at the end.
 """
 
@@ -9,7 +10,9 @@ from collections.abc import Callable
 
 import msgspec
 
+from emg.errors import SpoolError
 from emg.message import Message, OpenReport, State, Want
+from emg.spool import rereading
 from emg.spool.spool import Spool
 
 MEMORY = 20_000
@@ -52,7 +55,7 @@ class Group(msgspec.Struct, array_like=True, gc=False):
 
 
 _decode = msgspec.msgpack.Decoder(Group).decode
-Found = Callable[[Group | None], None]
+Found = Callable[[Group | None, SpoolError | None], None]
 
 
 def ticket_for(message: Message, provider: str, remote_id: str, sent: float, expires: float) -> OpenReport:
@@ -92,24 +95,24 @@ class Groups:
         self._spool.keep_group(parent, 0.0, None)
 
     def find(self, parent: int, found: Found) -> None:
-        """`found(group)` now or after a read; None when there is none any more."""
+        """`found(group, None)` now or after a read; (None, None) when there is none any more, (None, error) when nobody can tell."""
         group = self._recent.get(parent)
         if group is not None:
-            found(group)
+            found(group, None)
             return
 
         def query(db: sqlite3.Connection) -> bytes | None:
             row = db.execute("SELECT body FROM part_group WHERE parent = ?", (parent,)).fetchone()
             return row[0] if row else None
 
-        def loaded(body: bytes | None, _error: Exception | None) -> None:
+        def loaded(body: bytes | None, error: SpoolError | None) -> None:
             known = self._recent.get(parent)  # another part's read may have been quicker
             if known is None and body is not None:
                 known = _decode(body)
                 self._remember(known)
-            found(known)
+            found(known, None if known is not None else error)
 
-        self._spool.read(query, loaded)
+        rereading.read(self._spool, f"the parts of message {parent}", query, loaded)
 
     def _remember(self, group: Group) -> None:
         recent = self._recent

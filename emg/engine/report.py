@@ -1,14 +1,14 @@
 """The report path: a delivery report is matched, made durable, acknowledged, given our id, and queued to the sender.
 
 `Reporter.take` accepts a report from a provider. It is matched by (provider, remote id): first among the recent open reports in memory, then
-in the spool. `done(argument, error)` comes after the commit that holds its outcome: the connector acknowledges then, and not if it failed.
+in the spool. `done(argument, error)` comes after the commit that holds its outcome: the connector acknowledges then, and not if it failed,
+nor if the spool cannot be read: the provider reports again.
 A report that matches nothing is kept as an orphan: it may be *early* (its message's answer is still to come: `sent`
 looks here), or it belongs to a message that may have been sent before a connection broke (matched by its destination, S17), or to nothing.
 
 Every message ends here, by `conclude`: exactly one `Ended` event each, and the report if its sender asked for one.
 """
 
-import logging
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,6 +17,7 @@ import msgspec
 
 from emg.config.model import UserConfig
 from emg.engine import events
+from emg.engine.endings import code_of, state_of
 from emg.engine.lane import Lane
 from emg.engine.lanes import Lanes
 from emg.engine.open_reports import TAIL, OpenReports
@@ -35,8 +36,6 @@ REPEAT_SECONDS = 60.0
 """So long after a crash providers repeat the reports whose acknowledgement was lost with us."""
 REPORT_RANK = 5
 """Delivery reports stand behind incoming messages of normal priority in an account's queue; among themselves they keep their order."""
-
-log = logging.getLogger("emg.engine")
 
 
 class Intake(msgspec.Struct):
@@ -77,8 +76,11 @@ class Reporter:
         port.counters.reports_in += 1
         intake = Intake(done, argument)
 
-        def found(ticket: OpenReport | None) -> None:
-            self._found(port, report, ids, dest, ticket, intake)
+        def found(ticket: OpenReport | None, error: SpoolError | None) -> None:
+            if error is None:
+                self._found(port, report, ids, dest, ticket, intake)
+            else:
+                done(argument, error)
 
         self._open.find(port.provider, ids, found)
 
@@ -114,7 +116,11 @@ class Reporter:
             self._spool.when_kept(self._kept, intake)
             return
 
-        def found(group: Group | None) -> None:
+        def found(group: Group | None, error: SpoolError | None) -> None:
+            if error is not None:
+                self._open.reopen(ticket)
+                intake.done(intake.argument, error)
+                return
             self._spool.take_close(ticket)
             if group is not None:
                 intake.group, intake.before = group, self._note_part(group, ticket, report.state, report.error)
@@ -229,13 +235,13 @@ class Reporter:
             return
         if message.maybe_sent:
             self._open.settle_doubt(provider, message)
-        self._end(message, lane, provider, state, error or _CODES.get(cause, "255"), None)
+        self._end(message, lane, provider, state, error or code_of(cause), None)
 
     def lost(self, message: Message, cause: Cause) -> None:
         """A message that we answer for stands in no queue and cannot go on."""
         self._spool.drop(message.id)
         ticket = ticket_for(message, "", "", 0.0, 0.0)
-        self._conclude(ticket, _STATES.get(cause, State.FAILED), _CODES.get(cause, "255"), None, accept=False)
+        self._conclude(ticket, state_of(cause), code_of(cause), None, accept=False)
 
     def expired(self, ticket: OpenReport) -> None:
         """No report came within DLREXPIRE."""
@@ -243,7 +249,7 @@ class Reporter:
             self._open.drop(ticket)
             self._conclude(ticket, State.UNKNOWN, "", None, accept=False)
         else:
-            self._end_part(ticket, State.UNKNOWN, "", None, lambda: self._open.drop(ticket))
+            self._end_part(ticket, State.UNKNOWN, "", None, lambda: self._open.drop(ticket), again=False)
 
     def _end(
         self, message: Message, lane: Lane, provider: str, state: State, error: str, report: Report | None
@@ -256,21 +262,30 @@ class Reporter:
             self._end_part(ticket, state, error, report, lambda: self._lanes.finished(message, lane))
 
     def _end_part(
-        self, ticket: OpenReport, state: State, error: str, report: Report | None, leave: Callable[[], None]
-    ) -> None:
-        """A part is final. `leave` takes it out of where it stands, in the commit that holds the outcome."""
-        assert ticket.part is not None, "a part without its number"
+        self, ticket: OpenReport, state: State, error: str, report: Report | None, leave: Callable[[], None],
+        *, again: bool = True,
+    ) -> None:  # fmt: skip
+        """A part is final. `leave` takes it out of where it stands, in the commit that holds the outcome.
 
-        def found(group: Group | None) -> None:
+        Its group is read until it can be (`again`): nobody else would end the part. One that the next sweep ends needs no such patience.
+        """
+        assert ticket.part is not None, "a part without its number"
+        parent = ticket.part.parent
+
+        def found(group: Group | None, fault: SpoolError | None) -> None:
+            if fault is not None:
+                if again:
+                    self._groups.find(parent, found)
+                return
             leave()
             if group is not None:
                 self._note_part(group, ticket, state, error)
             self._conclude_part(ticket, group, state, error, report, accept=False)
 
-        self._groups.find(ticket.part.parent, found)
+        self._groups.find(parent, found)
 
     def _ended_in_queue(self, message: Message, lane: Lane, cause: Cause) -> None:
-        self.failed(message, lane, lane.name, _STATES.get(cause, State.FAILED), cause)
+        self.failed(message, lane, lane.name, state_of(cause), cause)
 
     # -- the end of a message
 
@@ -380,18 +395,3 @@ class Reporter:
             Encoding.GSM7, 0, b"", b"", now, expires=now + self.lifetime, rank=REPORT_RANK, report=told,
             reference=ticket.reference,
         )  # fmt: skip
-
-
-_STATES: Mapping[Cause, State] = {
-    Cause.EXPIRED: State.EXPIRED,
-    Cause.CANCELLED: State.DELETED,
-    Cause.REPLACED: State.DELETED,
-    Cause.DELETED: State.DELETED,
-}
-_CODES: Mapping[Cause, str] = {
-    Cause.EXPIRED: "254",
-    Cause.CANCELLED: "253",
-    Cause.DELETED: "252",
-    Cause.MAYBE_SENT: "251",
-}
-"""err: of reports that we make ourselves; the network's own codes are passed on."""

@@ -59,6 +59,8 @@ class Spool:
         self.outbox_events = 0
         self.full_since = 0.0
         """Monotonic time since when commits fail, 0 while they succeed."""
+        self.closing = False
+        """It is being closed, or is: nobody may begin anything more with it."""
         self._db = db
         self._node = node
         self._next_id = next_id
@@ -174,15 +176,8 @@ class Spool:
     def update(self, message: Message, queue: int, place: int = RESIDENT) -> None:
         """A message that we hold has changed: another try, another queue, a later time."""
         body = _encode(message)
-        self._pending.settled.messages += (
-            message.id,
-            queue,
-            message.rank,
-            place,
-            ceil(message.due),
-            ceil(message.expires),
-            body,
-        )
+        row = (message.id, queue, message.rank, place, ceil(message.due), ceil(message.expires), body)
+        self._pending.settled.messages += row
         if not self._planned:
             self._plan()
 
@@ -389,6 +384,7 @@ class Spool:
 
     def close(self) -> None:
         """Commit what is pending, note that the end was orderly, and close the file. Raises SpoolError when it could not be written."""
+        self.closing = True
         self._pending.settings["clean"] = 1
         self._plan()
         if not self.flush():

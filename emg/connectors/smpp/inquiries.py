@@ -13,6 +13,7 @@ from emg.engine import story
 from emg.engine.story import Standing
 from emg.errors import Cause, EmgError, Rejected, SpoolError
 from emg.message import Message, State
+from emg.spool import rereading
 from emg.spool.schema import RESIDENT
 from emg.text.split import count_parts
 from emg.wire.smpp import pdus, times
@@ -71,7 +72,7 @@ def _same(asked: str, known: str) -> bool:
 def cancel(session: "IncomingSession", pdu: pdus.CancelSm, number: int) -> None:
     """Cancel one message by id, or all of this customer's from one address to another (id empty)."""
     if number:
-        _find_waiting(session, number, lambda message, place: _cancel_found(session, pdu, message, place))
+        _find_waiting(session, pdu, number, lambda message, place: _cancel_found(session, pdu, message, place))
         return
     cancelled = 0
     for lane in list(session.engine.lanes.by_name.values()):
@@ -115,7 +116,7 @@ def replace(session: "IncomingSession", pdu: pdus.ReplaceSm, number: int) -> Non
         session.engine.lanes.rewrite(message, place)
         _answer(session, pdu, 0)
 
-    _find_waiting(session, number, found)
+    _find_waiting(session, pdu, number, found)
 
 
 def _change(message: Message, pdu: pdus.ReplaceSm, now: float) -> None:
@@ -137,8 +138,11 @@ def _change(message: Message, pdu: pdus.ReplaceSm, now: float) -> None:
         message.expires, message.own_validity = expires, True
 
 
-def _find_waiting(session: "IncomingSession", number: int, found: Found) -> None:
-    """`found(message, place)` for a message of this customer that waits, in memory or on disk; (None, 0) otherwise."""
+def _find_waiting(session: "IncomingSession", pdu: pdus.Pdu, number: int, found: Found) -> None:
+    """`found(message, place)` for a message of this customer that waits, in memory or on disk; (None, 0) otherwise.
+
+    Where the spool cannot be read the request `pdu` is refused here: nobody knows, which is no "there is none".
+    """
     lanes = session.engine.lanes
     in_memory = lanes.find(number)
     if in_memory is not None:
@@ -146,9 +150,13 @@ def _find_waiting(session: "IncomingSession", number: int, found: Found) -> None
         found(lanes.find_waiting(number) if mine else None, RESIDENT)
         return
 
-    def loaded(row: tuple[Message, int, int] | None, _error: Exception | None) -> None:
+    def loaded(row: tuple[Message, int, int] | None, error: SpoolError | None) -> None:
         stale = lanes.stale(number, page)
         lanes.page_read()
+        if error is not None:
+            session.note_refusal(pdu, Rejected(Cause.SYSTEM, str(error)))
+            session.refuse(pdu, int(Status.RSYSERR))
+            return
         if row is None or row[0].account != session.account or stale:
             found(None, RESIDENT)
             return
@@ -156,12 +164,12 @@ def _find_waiting(session: "IncomingSession", number: int, found: Found) -> None
         lane = lanes.by_number(queue)
         message.queue = lane.name
         if lane.holds(number):  # it came into memory while we read
-            _find_waiting(session, number, found)
+            _find_waiting(session, pdu, number, found)
         else:
             found(message if place != RESIDENT else None, place)
 
     page = lanes.begin_page()
-    session.engine.spool.read(lambda db: story.row_of(db, number), loaded)
+    rereading.read(session.engine.spool, f"message {number}", lambda db: story.row_of(db, number), loaded)
 
 
 def _answer(session: "IncomingSession", request: pdus.Pdu, status: int) -> None:

@@ -331,7 +331,10 @@ class OutgoingSession(Session):
         """Only its text looks like a receipt (protocol case S34): it is one if we know its id, or if it can be nothing else."""
         ids = self._ids(receipt.remote_id)
 
-        def found(ticket: OpenReport | None) -> None:
+        def found(ticket: OpenReport | None, unread: SpoolError | None) -> None:
+            if unread is not None:
+                self._kept(pdu, unread)
+                return
             known = ticket is not None or self.engine.open_reports.closing(self.port.provider, ids)
             try:
                 (self._receipt if known else self._message_or_receipt)(pdu, receipt)
