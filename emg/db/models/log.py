@@ -1,0 +1,174 @@
+"""The message log and what is counted from it. Written by the recorder, but for `hourly_summary`, which is the scheduler's."""
+
+import datetime as dt
+from enum import StrEnum
+
+from sqlalchemy import Index, LargeBinary, SmallInteger, String, UniqueConstraint
+from sqlalchemy.dialects import mysql
+from sqlalchemy.orm import Mapped, mapped_column
+
+from emg.db.models.base import BIG, CHARSET, Base, Currency, Key, Money, Name, Prose, UtcTime, When, words
+
+OCTETS = LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql", "mariadb")
+
+
+class Status(StrEnum):
+    """Where a message has got to; the last five are final."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"
+    DELETED = "deleted"
+
+
+class RouteLog(Base):
+    """One row a message that was accepted. On MariaDB it is partitioned by the day of `received`, which is why that is part of the key."""
+
+    __tablename__ = "routelog"
+    __table_args__ = (
+        Index("ix_routelog_account_received", "account", "received"),
+        Index("ix_routelog_dest_received", "dest", "received"),
+        Index("ix_routelog_remote_id", "remote_id"),
+        CHARSET,
+    )
+
+    id: Mapped[int] = mapped_column(BIG, primary_key=True, autoincrement=False)
+    received: Mapped[dt.datetime] = mapped_column(UtcTime, primary_key=True)
+    account: Mapped[Name] = mapped_column(default="")
+    customer_id: Mapped[int | None] = mapped_column(BIG)
+    connector_in: Mapped[Name] = mapped_column(default="")
+    connector_out: Mapped[Name] = mapped_column(default="")
+    """Where it was queued for, then where it was sent."""
+    source: Mapped[str] = mapped_column(String(254), default="")
+    dest: Mapped[str] = mapped_column(String(254), default="")
+    encoding: Mapped[int] = mapped_column(SmallInteger, default=0)
+    """`emg.message.Encoding`."""
+    octets: Mapped[int] = mapped_column(default=0)
+    parts: Mapped[int] = mapped_column(SmallInteger, default=1)
+    """What is charged for."""
+    status: Mapped[Status] = mapped_column(words(Status), default=Status.QUEUED)
+    sent: Mapped[dt.datetime | None] = mapped_column(UtcTime)
+    done: Mapped[dt.datetime | None] = mapped_column(UtcTime)
+    tries: Mapped[int] = mapped_column(SmallInteger, default=0)
+    maybe_sent: Mapped[bool] = mapped_column(default=False)
+    """It may have been sent twice: a connection or a program died between sending and the answer."""
+    remote_id: Mapped[str] = mapped_column(String(65), default="")
+    """The operator's id; of a long message the first part's (the others: `message_part`)."""
+    error: Mapped[str] = mapped_column(String(16), default="")
+    """The network's or operator's code."""
+    cause: Mapped[str] = mapped_column(String(40), default="")
+    """`emg.errors.Cause`, where we ended it."""
+    route: Mapped[str] = mapped_column(String(80), default="")
+    """What decided: `account`, `connector`, `table 17` (the row's id, or its line in ROUTES)."""
+    price_row: Mapped[int] = mapped_column(BIG, default=0)
+    """Id of the price's row (its line in PRICES), 0 for none."""
+    prefix: Mapped[str] = mapped_column(String(32), default="")
+    """That row's prefix."""
+    network: Mapped[str] = mapped_column(String(6), default="")
+    """MCC and MNC, by the numbering table."""
+    price: Mapped[Money] = mapped_column(default=0)
+    """What the account was charged, less what was given back."""
+    refunded: Mapped[Money] = mapped_column(default=0)
+    cost: Mapped[Money] = mapped_column(default=0)
+    currency: Mapped[Currency] = mapped_column(default="")
+    reference: Mapped[str] = mapped_column(String(64), default="")
+    """The sender's own."""
+    ip: Mapped[str] = mapped_column(String(45), default="")
+    node: Mapped[int] = mapped_column(SmallInteger, default=0)
+
+
+class MessagePart(Base):
+    """A part that we made of a long message."""
+
+    __tablename__ = "message_part"
+    __table_args__ = (Index("ix_message_part_parent", "parent"), CHARSET)
+
+    id: Mapped[int] = mapped_column(BIG, primary_key=True, autoincrement=False)
+    parent: Mapped[int] = mapped_column(BIG)
+    received: Mapped[When]
+    """Its message's."""
+    number: Mapped[int] = mapped_column(SmallInteger)
+    total: Mapped[int] = mapped_column(SmallInteger)
+    status: Mapped[Status] = mapped_column(words(Status), default=Status.QUEUED)
+    sent: Mapped[dt.datetime | None] = mapped_column(UtcTime)
+    done: Mapped[dt.datetime | None] = mapped_column(UtcTime)
+    remote_id: Mapped[str] = mapped_column(String(65), default="")
+    error: Mapped[str] = mapped_column(String(16), default="")
+
+
+class MessageBody(Base):
+    """A message's text, where the account lets it be kept. Partitioned as `routelog`."""
+
+    __tablename__ = "message_body"
+    __table_args__ = CHARSET
+
+    id: Mapped[int] = mapped_column(BIG, primary_key=True, autoincrement=False)
+    received: Mapped[dt.datetime] = mapped_column(UtcTime, primary_key=True)
+    udh: Mapped[bytes] = mapped_column(LargeBinary(255), default=b"")
+    body: Mapped[bytes] = mapped_column(OCTETS, default=b"")
+    """As it came: what `encoding` of the message says. Empty for a masked one."""
+    text: Mapped[Prose] = mapped_column(default="")
+    """The same to read; empty for binary."""
+    masked: Mapped[bool] = mapped_column(default=False)
+
+
+class RecorderPosition(Base):
+    """How far the events of one node's spool are in the log; changes in the transaction that writes them."""
+
+    __tablename__ = "recorder_position"
+    __table_args__ = CHARSET
+
+    node: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    spool: Mapped[int] = mapped_column(BIG, primary_key=True, autoincrement=False)
+    """The spool file's identity: a new file counts from 1 again."""
+    seq: Mapped[int] = mapped_column(BIG, default=0)
+    at: Mapped[When]
+
+
+class DirtyHour(Base):
+    """An hour whose messages changed since it was last counted. Recorder adds, scheduler removes."""
+
+    __tablename__ = "dirty_hour"
+    __table_args__ = CHARSET
+
+    hour: Mapped[dt.datetime] = mapped_column(UtcTime, primary_key=True)
+    changed: Mapped[int] = mapped_column(BIG, default=0)
+    """Raised by each change: who counts removes the row only if it still stands where it did before."""
+
+
+class HourlySummary(Base):
+    """Messages by the hour they were received in. *Scheduler*: an hour is always counted anew as a whole."""
+
+    __tablename__ = "hourly_summary"
+    __table_args__ = (
+        UniqueConstraint(
+            "hour", "account", "connector_in", "connector_out", "prefix", "network", "currency", "status",
+            name="uq_hourly_summary_all",
+        ),
+        Index("ix_hourly_summary_account_hour", "account", "hour"),
+        CHARSET,
+    )  # fmt: skip
+
+    id: Mapped[Key]
+    hour: Mapped[When]
+    account: Mapped[Name]
+    customer_id: Mapped[int | None] = mapped_column(BIG)
+    connector_in: Mapped[Name]
+    connector_out: Mapped[Name]
+    prefix: Mapped[str] = mapped_column(String(32))
+    network: Mapped[str] = mapped_column(String(6))
+    currency: Mapped[Currency]
+    status: Mapped[Status] = mapped_column(words(Status))
+    messages: Mapped[int]
+    parts: Mapped[int]
+    price: Mapped[Money]
+    cost: Mapped[Money]
+    within_10s: Mapped[int] = mapped_column(default=0)
+    """Of the delivered ones: done so soon after they were received."""
+    within_60s: Mapped[int] = mapped_column(default=0)
+    within_600s: Mapped[int] = mapped_column(default=0)
+    delay_ms: Mapped[int] = mapped_column(BIG, default=0)
+    """Of the delivered ones: sum of the milliseconds from received to done."""
