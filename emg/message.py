@@ -94,6 +94,18 @@ class Report(msgspec.Struct, array_like=True, gc=False):
     """The provider's id, for the log alone."""
 
 
+class Charge(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What a message, or a part that we made, was priced at when it was accepted; a report needs it to give the price back."""
+
+    payer: int
+    """Id of the account whose balance it was taken from; 0: from none (an account of the configuration file)."""
+    price: int
+    """Micro-units, all parts together."""
+    refund: int = 0
+    """When it is given back: 0 never, 1 when no operator took it, 2 also when it was not delivered."""
+    parts: int = 1
+
+
 class Message(msgspec.Struct, array_like=True, gc=False):
     """One message on its way. Slotted and mutable: it has one owner at a time, the queue it stands in."""
 
@@ -144,6 +156,8 @@ class Message(msgspec.Struct, array_like=True, gc=False):
     """`expires` is the sender's wish, not our default: the far side is told of it."""
     joined: tuple[tuple[int, int], ...] = ()
     """(id, want) of the parts that it came in by, where we put them together: those ids are what its sender knows."""
+    charge: Charge | None = None
+    """None where there is no price."""
 
 
 class OpenReport(msgspec.Struct, array_like=True, gc=False):
@@ -175,3 +189,4 @@ class OpenReport(msgspec.Struct, array_like=True, gc=False):
     """As in the message."""
     remote_ip: str = ""
     """From where the message came, for DLR_TO_SAME_IP."""
+    charge: Charge | None = None

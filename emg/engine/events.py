@@ -33,6 +33,22 @@ class Accepted(Event, gc=False, tag="accepted"):
     want: int
     remote_ip: str = ""
     reference: str = ""
+    udh: bytes = b""
+    text: bytes = b""
+    """The body as it came, in `encoding`; masked or empty as the account says."""
+    masked: bool = False
+    price: int = 0
+    """Micro-units, all parts together, as are `cost` and `refund` in all events."""
+    cost: int = 0
+    currency: str = ""
+    price_row: int = 0
+    """Id of the price's row, or its line in PRICES; 0 for no price."""
+    prefix: str = ""
+    """That row's."""
+    network: str = ""
+    """MCC and MNC, by the numbering table."""
+    payer: int = 0
+    """Id of the account whose balance paid; 0 for none."""
 
 
 class Split(Event, gc=False, tag="split"):
@@ -49,6 +65,10 @@ class Joined(Event, gc=False, tag="joined"):
     into: int
     number: int
     total: int
+    accepted: float = 0.0
+    """When the message that `id` names was accepted, here and in all events below: the log is kept by that day."""
+    price: int = 0
+    """What the part was priced at: the whole carries it from now on."""
 
 
 class Sent(Event, gc=False, tag="sent"):
@@ -62,6 +82,9 @@ class Sent(Event, gc=False, tag="sent"):
     """An earlier attempt may have reached the far side too: this may be a duplicate."""
     kind: int = 1
     """5 for a report brought to its sender (`id` is the report's own)."""
+    accepted: float = 0.0
+    parent: int = 0
+    """Of a part: the long message, which `accepted` is about. 0 for a message that was not split."""
 
 
 class Tried(Event, gc=False, tag="tried"):
@@ -73,6 +96,8 @@ class Tried(Event, gc=False, tag="tried"):
     status: int
     again: float
     maybe_sent: bool = False
+    accepted: float = 0.0
+    parent: int = 0
 
 
 class Moved(Event, gc=False, tag="moved"):
@@ -80,6 +105,10 @@ class Moved(Event, gc=False, tag="moved"):
 
     queue: str
     to: str
+    accepted: float = 0.0
+    parent: int = 0
+    cost: int = -1
+    """What it costs by the other connector; -1: as it was."""
 
 
 class Ended(Event, gc=False, tag="ended"):
@@ -92,6 +121,11 @@ class Ended(Event, gc=False, tag="ended"):
     report: int = 0
     """Id of the report that was made for its sender, 0 when he wanted none."""
     maybe_sent: bool = False
+    accepted: float = 0.0
+    parent: int = 0
+    refund: int = 0
+    """Given back to the payer."""
+    payer: int = 0
 
 
 class Intermediate(Event, gc=False, tag="intermediate"):
@@ -99,6 +133,7 @@ class Intermediate(Event, gc=False, tag="intermediate"):
 
     state: State
     report: int = 0
+    accepted: float = 0.0
 
 
 class Orphaned(Event, gc=False, tag="orphaned"):

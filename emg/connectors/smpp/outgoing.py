@@ -316,7 +316,7 @@ class OutgoingSession(Session):
     # -- what the operator sends
 
     def _deliver(self, pdu: DeliverSm | DataSm, _now: float) -> None:
-        receipt = read_receipt(pdu)
+        receipt = read_receipt(pdu, alphabet=self.port.config.default_charcode)
         if receipt is None:
             self._message(pdu)
         elif receipt.sure:

@@ -199,7 +199,7 @@ class Outward:
             return pdu
         pdu = DeliverSm()
         self._address(pdu, message)
-        pdu.short_message, pdu.tlvs = write_receipt(message.report, visible_id)
+        pdu.short_message, pdu.tlvs = write_receipt(message.report, visible_id, alphabet=self._default)
         pdu.esm_class = RECEIPT if message.report.state >= _FINAL else INTERMEDIATE
         return pdu
 
@@ -208,7 +208,7 @@ class Outward:
         pdu = SubmitSm()
         self._address(pdu, message)
         assert message.report is not None, "a report without its content"
-        pdu.short_message, pdu.tlvs = write_receipt(message.report, visible_id)
+        pdu.short_message, pdu.tlvs = write_receipt(message.report, visible_id, alphabet=self._default)
         pdu.esm_class = RECEIPT
         return pdu
 

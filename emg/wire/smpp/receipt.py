@@ -8,6 +8,9 @@ one provider's, stands in a table: the words for states in `WORDS` and in the pr
 REJECTD and SKIPPED are read as FAILED: here `State.REJECTED` means that a message never entered the spool. ACCEPTD is read as
 not final, although the standard has it among the final ones: nearly all who send it send another receipt after it; for the
 others there is `Dialect.words`.
+
+The keys and what follows them are ASCII in every alphabet that data_coding can name, and are read and written as that. What stands behind
+`text:` is of the alphabet that data_coding names; with some peers 0 is another one than GSM's (`alphabet`).
 """
 
 import re
@@ -18,7 +21,9 @@ from typing import Final
 
 import msgspec
 
-from emg.message import Report, State
+from emg.message import Encoding, Report, State
+from emg.text import gsm7
+from emg.text.coding import encodings
 from emg.wire.smpp.names import ESM_INTERMEDIATE, ESM_RECEIPT, ESM_TYPE, MessageState, Tag
 from emg.wire.smpp.pdus import DataSm, DeliverSm, Tlvs
 from emg.wire.smpp.times import format_receipt_date
@@ -82,6 +87,8 @@ SHOWN_TEXT: Final = 20
 """Characters of the message that a receipt repeats (appendix B)."""
 
 _UCS2: Final = 8
+_GSM7: Final = Encoding.GSM7
+_CODECS: Final = {Encoding.LATIN1: "latin-1", Encoding.ASCII: "ascii"}
 _DATES: Final = ((10, "%y%m%d%H%M"), (12, "%y%m%d%H%M%S"), (12, "%Y%m%d%H%M"), (14, "%Y%m%d%H%M%S"))
 # Comparing with an enum's member costs twice as much as with a number.
 _RECEIPTED_MESSAGE_ID: Final = int(Tag.RECEIPTED_MESSAGE_ID)
@@ -141,8 +148,10 @@ class Receipt(msgspec.Struct, gc=False, kw_only=True):
         return not self.state.final
 
 
-def read_receipt(pdu: DeliverSm | DataSm, dialect: Dialect = STANDARD) -> Receipt | None:
-    """The receipt that `pdu` is, or may be (`sure`); None for an ordinary message."""
+def read_receipt(
+    pdu: DeliverSm | DataSm, dialect: Dialect = STANDARD, alphabet: Encoding = Encoding.GSM7
+) -> Receipt | None:
+    """The receipt that `pdu` is, or may be (`sure`); None for an ordinary message. `alphabet` is what its peer means by data_coding 0."""
     kind = pdu.esm_class & ESM_TYPE
     remote_id, state, network_error, payload, others = _read_tlvs(pdu.tlvs)
     sure = kind in (ESM_RECEIPT, ESM_INTERMEDIATE) or (remote_id != "" and state is not None)
@@ -150,6 +159,8 @@ def read_receipt(pdu: DeliverSm | DataSm, dialect: Dialect = STANDARD) -> Receip
     receipt = _read_text(body or payload, pdu.data_coding, dialect, sure=sure)
     if receipt is None:
         return None
+    if receipt.text and encodings(alphabet)[pdu.data_coding] is _GSM7:
+        receipt.text = _of_septets(receipt.text)
     if remote_id:
         receipt.sure = True
         if not (dialect.id_from_text and receipt.remote_id):
@@ -259,6 +270,11 @@ def _readable(body: bytes, data_coding: int) -> tuple[str, str]:
     return body.decode("latin-1"), body.lower().decode("latin-1")
 
 
+def _of_septets(text: str) -> str:
+    """Text whose characters are GSM's septets. Octets that are none are of a peer who writes Latin 1, whatever he says."""
+    return gsm7.decode(text.encode("ascii"), "replace") if text.isascii() else text
+
+
 def _value(text: str, low: str, keys: tuple[str, ...]) -> str:
     """What follows the first of `keys` that is there, up to the next blank."""
     for key in keys:
@@ -319,18 +335,27 @@ def _short_error(error: str) -> str:
     return digits.rjust(3, "0") if len(digits) <= 3 else "999"
 
 
-def write_receipt(report: Report, message_id: str, zone: int = 0) -> tuple[bytes, Tlvs]:
+def _shown(text: str, alphabet: Encoding) -> bytes:
+    """The beginning of a message's text, with a '?' for each character that the alphabet has not."""
+    text = text[:SHOWN_TEXT]
+    return gsm7.encode(text, "replace") if alphabet is _GSM7 else text.encode(_CODECS[alphabet], "replace")
+
+
+def write_receipt(
+    report: Report, message_id: str, zone: int = 0, alphabet: Encoding = Encoding.GSM7
+) -> tuple[bytes, Tlvs]:
     """short_message (data_coding 0) and TLVs of the receipt for a customer who knows the message as `message_id`.
 
-    `zone`: his clock, minutes ahead of UTC. Raises nothing for a report that `as_report` can make; what does not fit the classic fields is cut.
+    `zone`: his clock, minutes ahead of UTC. `alphabet`: what he means by data_coding 0: GSM7, LATIN1 or ASCII. Raises nothing for a report
+    that `as_report` can make; what does not fit the classic fields is cut.
     """
     word, message_state = WRITTEN[report.state]
     error = report.error if len(report.error) == 3 else _short_error(report.error)
     shift = zone * 60
-    text = (
+    head = (
         f"id:{message_id} sub:{report.parts:03d} dlvrd:{report.delivered_parts:03d}"
         f" submit date:{format_receipt_date(report.submitted + shift)} done date:{format_receipt_date(report.done + shift)}"
-        f" stat:{word} err:{error} text:{report.text[:SHOWN_TEXT]}"
+        f" stat:{word} err:{error} text:"
     )
     tlvs: Tlvs = (
         (_RECEIPTED_MESSAGE_ID, message_id.encode("latin-1", "replace") + b"\0"),
@@ -340,4 +365,5 @@ def write_receipt(report: Report, message_id: str, zone: int = 0) -> tuple[bytes
         tlvs += ((_NETWORK_ERROR_CODE, report.network_error),)
     if report.tlvs:
         tlvs += report.tlvs
-    return text.encode("ascii", "replace"), tlvs
+    text = head.encode("ascii", "replace")
+    return (text + _shown(report.text, alphabet) if report.text else text), tlvs
