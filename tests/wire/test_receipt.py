@@ -4,12 +4,13 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from smpplib import smpp
 
-from emg.message import Report, State
+from emg.message import Encoding, Report, State
 from emg.wire.smpp import pdus
 from emg.wire.smpp.codec import decode, encode
 from emg.wire.smpp.names import MessageState
@@ -287,6 +288,66 @@ def test_dates_are_of_the_customer_s_clock() -> None:
     assert b"submit date:2611231100 done date:2611231101" in text
 
 
+OF_GSM = "Grüße @_$€ Ω"
+SEPTETS = b"Gr\x7e\x1ee \x00\x11\x02\x1b\x65 \x15"
+
+
+@pytest.mark.parametrize(
+    ("alphabet", "text", "octets"),
+    [
+        (Encoding.GSM7, OF_GSM, SEPTETS),
+        (Encoding.GSM7, "Čau, 世界 😀", b"?au, ?? ?"),
+        (Encoding.GSM7, "{" * 21, b"\x1b\x28" * 20),
+        (Encoding.LATIN1, "Grüße @_$€", b"Gr\xfc\xdfe @_$?"),
+        (Encoding.ASCII, "Grüße @_$€", b"Gr??e @_$?"),
+    ],
+)
+def test_s36_the_text_is_what_data_coding_0_says(alphabet: Encoding, text: str, octets: bytes) -> None:
+    """And nothing else of the receipt is: its keys and values are read as ASCII by everybody."""
+    report = Report(id=5, state=State.DELIVERED, submitted=NOON, done=NOON, text=text)
+    body, _ = write_receipt(report, "a_@5", alphabet=alphabet)
+    head, _, shown = body.partition(b" text:")
+    assert shown == octets
+    assert head == b"id:a_@5 sub:001 dlvrd:000 submit date:2611231200 done date:2611231200 stat:DELIVRD err:000"
+
+
+@pytest.mark.parametrize(
+    ("data_coding", "alphabet", "octets", "text"),
+    [
+        (0, Encoding.GSM7, SEPTETS, OF_GSM),
+        (0xF1, Encoding.GSM7, SEPTETS, OF_GSM),
+        (0, Encoding.GSM7, b"Gr\xfc\xdfe @_$", "Grüße @_$"),  # octets that are no septets: he writes Latin 1
+        (0, Encoding.LATIN1, b"Gr\xfc\xdfe @_$", "Grüße @_$"),
+        (0, Encoding.ASCII, b"Hej @_$", "Hej @_$"),
+        (1, Encoding.GSM7, b"Hej @_$", "Hej @_$"),
+        (3, Encoding.GSM7, b"Hej @_$", "Hej @_$"),
+        (0, Encoding.GSM7, b"Hej\0\0 \0", "Hej"),
+    ],
+)
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"id:7 stat:DELIVRD text:",
+        b"id:7 sub:001 dlvrd:001 submit date:2611231200 done date:2611231200 stat:DELIVRD err:000 text:",
+    ],
+)
+def test_the_text_is_read_as_data_coding_says(
+    data_coding: int, alphabet: Encoding, octets: bytes, text: str, head: bytes
+) -> None:
+    receipt = read_receipt(deliver(head + octets, data_coding=data_coding), alphabet=alphabet)
+    assert receipt is not None
+    assert (receipt.remote_id, receipt.text) == ("7", text)
+
+
+@given(octets=st.binary(max_size=20))
+def test_septets_that_a_provider_shows_are_shown_to_the_customer(octets: bytes) -> None:
+    """Whatever he means by them: he may write ASCII where GSM's alphabet has another character."""
+    septets = bytes(octet & 0x7F for octet in octets).replace(b"\x1b", b"").rstrip(b"\0 ")
+    receipt = read_receipt(deliver(b"id:7 stat:DELIVRD text:" + septets))
+    assert receipt is not None
+    assert write_receipt(as_report(receipt, 5), "5")[0].partition(b" text:")[2] == septets
+
+
 @pytest.mark.parametrize("state", State)
 def test_s36_every_state_is_written_and_read_back(state: State) -> None:
     word, octet = WRITTEN[state]
@@ -349,8 +410,9 @@ def test_a_receipt_becomes_a_report() -> None:
     assert (as_report(short, 1).parts, as_report(short, 1).delivered_parts) == (1, 1)
 
 
-def test_s36_smpplib_reads_what_we_write() -> None:
-    text, tlvs = write_receipt(REPORT, "1000000000000005")
+@pytest.mark.parametrize("shown", ["Hello, this is a long one", OF_GSM])
+def test_s36_smpplib_reads_what_we_write(shown: str) -> None:
+    text, tlvs = write_receipt(msgspec.structs.replace(REPORT, text=shown), "1000000000000005")
     frame = encode(pdus.DeliverSm(sequence=1, esm_class=4, short_message=text, tlvs=tlvs))
     read = smpp.parse_pdu(
         frame, client=SimpleNamespace(sequence=1, next_sequence=lambda: 2), allow_unknown_opt_params=False
