@@ -68,18 +68,7 @@ def health(call: Call) -> int:
 
 def connectors(call: Call) -> int:
     """All of them, or one."""
-    name = call.arguments.name
-    if name is None:
-        answer = call.client.get("/connectors")
-        return call.print(answer, lambda: show.table(answer["connectors"], show.CONNECTORS))
-    answer = call.client.get(f"/connectors/{part(name)}")
-
-    def human() -> None:
-        show.pairs(answer)
-        if answer["session_list"]:
-            show.table(answer["session_list"], show.SESSIONS, "\nSessions")
-
-    return call.print(answer, human)
+    return _all_or_one(call, "connectors", show.CONNECTORS, "session_list", show.SESSIONS, "\nSessions")
 
 
 def sessions(call: Call) -> int:
@@ -92,16 +81,23 @@ def sessions(call: Call) -> int:
 
 def queues(call: Call) -> int:
     """All of them, or one."""
+    return _all_or_one(call, "queues", show.QUEUES, "head", show.HEAD, "\nFirst messages")
+
+
+def _all_or_one(
+    call: Call, kind: str, columns: show.Columns, inner: str, inner_columns: show.Columns, title: str
+) -> int:
+    """The table of all of a kind; or the one that is named, and below it the table of what it has as `inner`."""
     name = call.arguments.name
     if name is None:
-        answer = call.client.get("/queues")
-        return call.print(answer, lambda: show.table(answer["queues"], show.QUEUES))
-    answer = call.client.get(f"/queues/{part(name)}")
+        answer = call.client.get(f"/{kind}")
+        return call.print(answer, lambda: show.table(answer[kind], columns))
+    answer = call.client.get(f"/{kind}/{part(name)}")
 
     def human() -> None:
         show.pairs(answer)
-        if answer["head"]:
-            show.table(answer["head"], show.HEAD, "\nFirst messages")
+        if answer[inner]:
+            show.table(answer[inner], inner_columns, title)
 
     return call.print(answer, human)
 
