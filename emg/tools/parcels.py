@@ -43,30 +43,20 @@ class Parcel:
         parameters = dialect.parameters(report_id, self.state)
         # a submit_multi has its destinations, with their kinds, in a list
         kind = submit if type(submit) is not SubmitMulti else _NO_KIND
+        pdu: DeliverSm | DataSm
         if by_data_sm:
-            return DataSm(
-                source_addr=self.dest,
-                source_addr_ton=kind.dest_addr_ton,
-                source_addr_npi=kind.dest_addr_npi,
-                destination_addr=submit.source_addr,
-                dest_addr_ton=submit.source_addr_ton,
-                dest_addr_npi=submit.source_addr_npi,
-                esm_class=dialect.esm_class,
-                data_coding=dialect.data_coding,
-                tlvs=(*parameters, (int(Tag.MESSAGE_PAYLOAD), text)) if text else parameters,
-            )
-        return DeliverSm(
-            source_addr=self.dest,
-            source_addr_ton=kind.dest_addr_ton,
-            source_addr_npi=kind.dest_addr_npi,
-            destination_addr=submit.source_addr,
-            dest_addr_ton=submit.source_addr_ton,
-            dest_addr_npi=submit.source_addr_npi,
-            esm_class=dialect.esm_class,
-            data_coding=dialect.data_coding,
-            short_message=text,
-            tlvs=parameters,
-        )
+            pdu = DataSm(tlvs=(*parameters, (int(Tag.MESSAGE_PAYLOAD), text)) if text else parameters)
+        else:
+            pdu = DeliverSm(short_message=text, tlvs=parameters)
+        pdu.source_addr = self.dest
+        pdu.source_addr_ton = kind.dest_addr_ton
+        pdu.source_addr_npi = kind.dest_addr_npi
+        pdu.destination_addr = submit.source_addr
+        pdu.dest_addr_ton = submit.source_addr_ton
+        pdu.dest_addr_npi = submit.source_addr_npi
+        pdu.esm_class = dialect.esm_class
+        pdu.data_coding = dialect.data_coding
+        return pdu
 
     def _text(self, dialect: Dialect, report_id: str, now: float) -> bytes:
         submit = self.submit
