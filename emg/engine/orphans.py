@@ -1,13 +1,14 @@
 """Reports that match no open report: early ones, and those for messages that we do not know (protocol cases S31, S38).
 
-Kept in the spool and in memory, at most `limit` (ORPHANSIZE), the oldest leave first; `early` gives one that came shortly before its
-message's answer. A very old one is not taken for a new message's: providers reuse their ids.
+Kept in the spool and in memory, at most `limit` (ORPHANSIZE) and the one that came last; the oldest leave first, when the new one is on disk.
+`early` gives one that came shortly before its message's answer. A very old one is not taken for a new message's: providers reuse their ids.
 """
 
 from typing import Any
 
 import msgspec
 
+from emg.errors import SpoolError
 from emg.message import Report
 from emg.spool.spool import Spool
 
@@ -56,12 +57,15 @@ class Orphans:
         orphan = Orphan(self._last + 1, provider, ids[0] if ids else "", now, report)
         self._add(orphan)
         self._spool.take_orphan(orphan.number, provider, orphan.remote_id, now, _encode(report))
-        while (
-            len(self._by_number) > self.limit + 1
-        ):  # the one that just came may be early even where none are to be kept
+        self._spool.when_kept(self._make_room, None)
+        return orphan.number
+
+    def _make_room(self, _argument: None, error: SpoolError | None) -> None:
+        if error is not None:  # none leaves for one that is not kept: it will be sent again and again
+            return
+        while len(self._by_number) > self.limit + 1:  # the last one may be early even where none are to be kept
             self.dropped += 1
             self.remove(next(iter(self._by_number)))
-        return orphan.number
 
     def forget(self, number: int) -> Orphan | None:
         """It could not be kept."""
