@@ -4,8 +4,8 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
-# bearerbox and smsbox are the foreign peers of tests/integration.
-scripts/packages.sh kannel || exit 1
+# bearerbox and smsbox are the foreign peers of tests/integration; tests/databases.py starts a MariaDB server of its own.
+scripts/packages.sh kannel mariadb-server || exit 1
 
 failed=0
 .venv/bin/pytest --numprocesses auto tests --ignore tests/durability --ignore tests/integration "$@" || failed=1
