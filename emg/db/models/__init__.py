@@ -12,6 +12,7 @@ What holds for all of them:
 from emg.db.models.accounts import Account, AccountAccess, Content, Customer
 from emg.db.models.base import Base
 from emg.db.models.connectors import Connector, ConnectorOption, Plugin
+from emg.db.models.duties import Counter, JobRun, Mail, MailStatus, Purged, ScheduledJob
 from emg.db.models.house import AuditLog, Lease, Revision, Setting
 from emg.db.models.log import (
     DirtyHour,
@@ -36,6 +37,7 @@ __all__ = [
     "Connector",
     "ConnectorOption",
     "Content",
+    "Counter",
     "Customer",
     "DirtyHour",
     "Entry",
@@ -44,19 +46,24 @@ __all__ = [
     "InvoiceKind",
     "InvoiceLine",
     "InvoiceStatus",
+    "JobRun",
     "Lease",
     "Ledger",
+    "Mail",
+    "MailStatus",
     "MessageBody",
     "MessagePart",
     "Network",
     "Plugin",
     "Price",
+    "Purged",
     "RecorderPosition",
     "Refund",
     "Revision",
     "Role",
     "Route",
     "RouteLog",
+    "ScheduledJob",
     "Setting",
     "Status",
     "WebUser",

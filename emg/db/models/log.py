@@ -29,6 +29,7 @@ class RouteLog(Base):
 
     __tablename__ = "routelog"
     __table_args__ = (
+        Index("ix_routelog_received", "received"),
         Index("ix_routelog_account_received", "account", "received"),
         Index("ix_routelog_dest_received", "dest", "received"),
         Index("ix_routelog_remote_id", "remote_id"),
@@ -145,7 +146,7 @@ class HourlySummary(Base):
     __tablename__ = "hourly_summary"
     __table_args__ = (
         UniqueConstraint(
-            "hour", "account", "connector_in", "connector_out", "prefix", "network", "currency", "status",
+            "hour", "account", "customer_id", "connector_in", "connector_out", "prefix", "network", "currency", "status",
             name="uq_hourly_summary_all",
         ),
         Index("ix_hourly_summary_account_hour", "account", "hour"),

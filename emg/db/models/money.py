@@ -81,7 +81,11 @@ class Invoice(Base):
     vat: Mapped[int] = mapped_column(default=0)
     """Hundredths of a percent."""
     vat_amount: Mapped[Money] = mapped_column(default=0)
+    """Of `net` as a whole, rounded once, half away from zero, to the currency's smallest coin."""
+    rounding: Mapped[Money] = mapped_column(default=0)
+    """What brings the total to whole coins: `net` is exact and may have smaller parts."""
     total: Mapped[Money] = mapped_column(default=0)
+    """`net + vat_amount + rounding`."""
     customer_name: Mapped[Word] = mapped_column(default="")
     customer_number: Mapped[str] = mapped_column(String(32), default="")
     organisation_number: Mapped[str] = mapped_column(String(32), default="")
