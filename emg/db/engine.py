@@ -67,6 +67,13 @@ class Database:
             yield session
 
     @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlalchemy.Connection]:
+        """One moment of all tables, to read only; others go on writing. Raises DatabaseError."""
+        options = {"reading": True} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        with self.guarded(), self.engine.connect() as connection, connection.execution_options(**options).begin():
+            yield connection
+
+    @contextlib.contextmanager
     def guarded(self) -> Iterator[None]:
         """What the database raises inside becomes a DatabaseError."""
         try:
@@ -111,7 +118,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 def _begin_sqlite(connection: sqlalchemy.Connection) -> None:
     """Take the write lock at once: a transaction that reads first and writes later could not get it and would fail."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    connection.exec_driver_sql("BEGIN" if connection.get_execution_options().get("reading") else "BEGIN IMMEDIATE")
 
 
 def _prepare_mysql(connection: Any, _record: Any) -> None:

@@ -72,11 +72,12 @@ class AccountRow(Row, frozen=True, array_like=True, gc=False):
 
 
 class ConnectorRow(Row, frozen=True, array_like=True, gc=False):
-    """A connector, in the very words of the configuration file. What is switched off has been left out."""
+    """A connector, in the very words of the configuration file; see `emg.config.stored`."""
 
     name: str
-    options: tuple[tuple[str, str], ...]
-    """(keyword, value), in their order; the value is empty for a bare keyword."""
+    lines: tuple[tuple[str, str], ...]
+    """(keyword, value) in their order, without options that are switched off; the value is empty for a bare keyword."""
+    disabled: bool
 
 
 class RouteRow(Row, frozen=True, array_like=True, gc=False):
