@@ -124,7 +124,12 @@ def rate(high: float, says: str) -> Kind[float]:
             raise ValueError(f"must be {says}")
         return number
 
-    return Kind("decimal", says, parse, lambda value: f"{value:g}")
+    return Kind("decimal", says, parse, _show_rate)
+
+
+def _show_rate(value: float) -> str:
+    """Without the exponent that a large one would have otherwise: it could not be read back."""
+    return f"{value:.9f}".rstrip("0").rstrip(".")
 
 
 def text(longest: int = LONGEST_TEXT, shortest: int = 0) -> Kind[str]:
@@ -242,7 +247,8 @@ def _parse_network(value: str) -> Network:
         ) from None
 
 
-_NETWORKS = listed(Kind("network", "", _parse_network), "")
+NETWORK: Kind[Network] = Kind("network", "an IP address or network such as 192.0.2.0/24", _parse_network)
+_NETWORKS = listed(NETWORK, "")
 NETWORKS: Kind[tuple[Network, ...]] = Kind(
     "networks",
     "IP addresses or networks (192.0.2.0/24) with commas between them, or * for everywhere",

@@ -15,14 +15,17 @@ SHOWN: Final = 20
 
 
 class Fault(msgspec.Struct, frozen=True, gc=False):
-    """One thing to put right. `line` counts from 1, header included; `field` is the column, empty for a whole row."""
+    """One thing to put right. `line` counts from 1, header included, and is 0 for a row that stands in no file; `field` is the column, empty
+    for a whole row.
+    """
 
     line: int
     field: str
     reason: str
 
     def __str__(self) -> str:
-        return f"line {self.line}: {self.field}: {self.reason}" if self.field else f"line {self.line}: {self.reason}"
+        place = f"line {self.line}: " if self.line else ""
+        return f"{place}{self.field}: {self.reason}" if self.field else f"{place}{self.reason}"
 
 
 class TableFaults(EmgError):
