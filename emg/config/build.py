@@ -69,11 +69,14 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f" (did you mean {close[0]}?)" if close else ""
 
 
-def build(document: Document, folder: str, findings: Findings) -> Draft:
-    """Read all settings of a document; relative file names are taken from `folder`."""
+def build(document: Document, folder: str, findings: Findings, above: ServerConfig | None = None) -> Draft:
+    """Read all settings of a document; relative file names are taken from `folder`.
+
+    `above`: the document adds sections to this configuration, whose general keywords hold for them.
+    """
     filled = _fill("", document.settings, folder, findings)
     _inherit("", filled, filled.values)
-    general = ServerConfig(**filled.values)
+    general = above or ServerConfig(**filled.values)
     top = Built(general, document.files[0], 0, filled.given, frozenset(filled.broken))
     draft = Draft(top, connectors := {}, users := {})
     seen: dict[tuple[str, str], Section] = {}
