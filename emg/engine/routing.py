@@ -80,10 +80,12 @@ class Router:
                 Cause.NO_ROUTE, f"no route for {message.dest}: the connector has no ROUTE and there is no table"
             )
         choice = self.table.lookup(message.dest, message.account, origin.name)
-        name = choice.pick(self.usable)
-        if name is None:
+        picked = choice.pick(self.usable)
+        if picked is None:
             name = self.fallback([connector for row in choice.rows for connector in row.connectors], message.dest)
-        return self.target(name, "table")
+            picked = next((row, name) for row in choice.rows if name in row.connectors)
+        row, name = picked
+        return self.target(name, f"table {row.line}")
 
     def fallback(self, names: list[str], dest: str) -> str:
         """None is usable: wait for the first that is only down or held."""

@@ -51,13 +51,13 @@ class RouteChoice:
     def __bool__(self) -> bool:
         return bool(self.rows)
 
-    def pick(self, usable: Callable[[str], bool]) -> str | None:
-        """The connector for the next message, None when none of them is usable. Costs one step for each row of equal
-        rank.
+    def pick(self, usable: Callable[[str], bool]) -> tuple[Route, str] | None:
+        """The row that decides for the next message, and its connector; None when none of them is usable. Costs one
+        step for each row of equal rank.
         """
         for connector in self._connectors:
             if usable(connector):
-                return connector
+                return self.rows[0], connector
         for rank in self._ranks:
             best = None
             name = ""
@@ -73,7 +73,7 @@ class RouteChoice:
                         break
             if best is not None:
                 best.credit -= total
-                return name
+                return best.row, name
         return None
 
     def foresee(self, usable: Callable[[str], bool]) -> tuple[Route, str] | None:

@@ -1,6 +1,7 @@
 """The routing table: order of decision, load sharing, failover, and agreement with a slow plain reading of the rules."""
 
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 
 import msgspec
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emg.rules.route_rows import Route, RouteFaults, format_routes, parse_routes
-from emg.rules.routes import NOWHERE, RouteTable
+from emg.rules.routes import NOWHERE, RouteChoice, RouteTable
 
 HEADER = "prefix,account,connector_in,connector_out,priority,weight,enabled\n"
 KNOWN = ("a", "b", "c", "d", "in1", "in2")
@@ -23,84 +24,96 @@ def everything(_connector: str) -> bool:
     return True
 
 
+def picked(choice: RouteChoice, usable: Callable[[str], bool]) -> str | None:
+    """The connector alone."""
+    found = choice.pick(usable)
+    return found[1] if found is not None else None
+
+
 def all_but(*down: str):
     return lambda connector: connector not in down
 
 
 def test_the_longest_prefix_wins() -> None:
     routes = table("46,,,a", "4670,,,b", "*,,,c")
-    assert routes.lookup("46701234567", "", "in1").pick(everything) == "b"
-    assert routes.lookup("46811111111", "", "in1").pick(everything) == "a"
-    assert routes.lookup("4712345678", "", "in1").pick(everything) == "c"
-    assert routes.lookup("", "", "in1").pick(everything) == "c"
+    assert picked(routes.lookup("46701234567", "", "in1"), everything) == "b"
+    assert picked(routes.lookup("46811111111", "", "in1"), everything) == "a"
+    assert picked(routes.lookup("4712345678", "", "in1"), everything) == "c"
+    assert picked(routes.lookup("", "", "in1"), everything) == "c"
 
 
 def test_prefix_then_account_then_receiving_connector() -> None:
     routes = table("46,acme,,a", "467,,,b", "46,,in1,c", "46,acme,in1,d")
-    assert routes.lookup("467", "acme", "in1").pick(everything) == "b"
-    assert routes.lookup("468", "acme", "in1").pick(everything) == "d"
-    assert routes.lookup("468", "acme", "in2").pick(everything) == "a"
-    assert routes.lookup("468", "other", "in1").pick(everything) == "c"
+    assert picked(routes.lookup("467", "acme", "in1"), everything) == "b"
+    assert picked(routes.lookup("468", "acme", "in1"), everything) == "d"
+    assert picked(routes.lookup("468", "acme", "in2"), everything) == "a"
+    assert picked(routes.lookup("468", "other", "in1"), everything) == "c"
     assert routes.lookup("468", "other", "in2") is NOWHERE
 
 
 def test_a_prefix_that_is_only_for_others_lets_shorter_ones_decide() -> None:
     routes = table("4670,acme,,a", "46,,,b")
-    assert routes.lookup("46701", "other", "in1").pick(everything) == "b"
+    assert picked(routes.lookup("46701", "other", "in1"), everything) == "b"
 
 
 def test_no_row_is_told_from_no_usable_connector() -> None:
     routes = table("46,,,a")
     assert not routes.lookup("47", "", "")
     assert routes.lookup("46", "", "")
-    assert routes.lookup("46", "", "").pick(all_but("a")) is None
-    assert RouteTable().lookup("46", "", "").pick(everything) is None
+    assert picked(routes.lookup("46", "", ""), all_but("a")) is None
+    assert picked(RouteTable().lookup("46", "", ""), everything) is None
 
 
 def test_the_lower_priority_number_first_then_the_next() -> None:
     choice = table("46,,,b,20", "46,,,a,5", "46,,,c,30").lookup("46", "", "")
-    assert choice.pick(everything) == "a"
-    assert choice.pick(all_but("a")) == "b"
-    assert choice.pick(all_but("a", "b")) == "c"
-    assert choice.pick(all_but("a", "b", "c")) is None
+    assert picked(choice, everything) == "a"
+    assert picked(choice, all_but("a")) == "b"
+    assert picked(choice, all_but("a", "b")) == "c"
+    assert picked(choice, all_but("a", "b", "c")) is None
 
 
 def test_the_list_of_a_row_comes_before_rows_of_equal_rank_and_those_before_lower_ones() -> None:
     choice = table("46,,,a:b", "46,,,d,20").lookup("46", "", "")
-    assert choice.pick(all_but("a")) == "b"
-    assert choice.pick(all_but("a", "b")) == "d"
+    assert picked(choice, all_but("a")) == "b"
+    assert picked(choice, all_but("a", "b")) == "d"
+
+
+def test_the_row_that_decides_comes_with_its_connector() -> None:
+    routes = table("46,,,a", "47,,,b,10,1", "47,,,c,10,1", "48,acme,,a:d")
+    found = [routes.lookup(dest, "acme", "").pick(all_but("a")) for dest in ("46", "47", "47", "48")]
+    assert [(row.line, name) for row, name in filter(None, found)] == [(3, "b"), (4, "c"), (5, "d")]
 
 
 def test_an_unusable_specific_row_never_falls_to_a_general_one() -> None:
-    assert table("46,,,a", "*,,,b").lookup("46", "", "").pick(all_but("a")) is None
-    assert table("46,acme,,a", "46,,,b").lookup("46", "acme", "").pick(all_but("a")) is None
-    assert table("46,,,a:b", "*,,,b").lookup("46", "", "").pick(all_but("a")) == "b"
+    assert picked(table("46,,,a", "*,,,b").lookup("46", "", ""), all_but("a")) is None
+    assert picked(table("46,acme,,a", "46,,,b").lookup("46", "acme", ""), all_but("a")) is None
+    assert picked(table("46,,,a:b", "*,,,b").lookup("46", "", ""), all_but("a")) == "b"
 
 
 def test_weights_share_the_load_evenly_and_in_the_same_order_each_time() -> None:
     rows = ("46,,,a,10,5", "46,,,b,10,1", "46,,,c,10,1")
     choice = table(*rows).lookup("46", "", "")
-    picked = "".join(str(choice.pick(everything)) for _ in range(14))
-    assert picked == "aabacaa" * 2
+    sequence = "".join(str(picked(choice, everything)) for _ in range(14))
+    assert sequence == "aabacaa" * 2
 
 
 def test_the_share_of_a_connector_that_is_down_goes_to_the_others_by_weight() -> None:
     choice = table("46,,,a,10,4", "46,,,b,10,2", "46,,,c,10,1").lookup("46", "", "")
-    assert Counter(choice.pick(all_but("a")) for _ in range(300)) == {"b": 200, "c": 100}
-    assert Counter(choice.pick(everything) for _ in range(700)) == {"a": 400, "b": 200, "c": 100}
+    assert Counter(picked(choice, all_but("a")) for _ in range(300)) == {"b": 200, "c": 100}
+    assert Counter(picked(choice, everything) for _ in range(700)) == {"a": 400, "b": 200, "c": 100}
 
 
 def test_weight_0_is_a_reserve_of_its_priority() -> None:
     choice = table("46,,,a,10,0", "46,,,b,10,1", "46,,,c,20,1").lookup("46", "", "")
-    assert {choice.pick(everything) for _ in range(10)} == {"b"}
-    assert choice.pick(all_but("b")) == "a"
-    assert choice.pick(all_but("b", "a")) == "c"
+    assert {picked(choice, everything) for _ in range(10)} == {"b"}
+    assert picked(choice, all_but("b")) == "a"
+    assert picked(choice, all_but("b", "a")) == "c"
 
 
 def test_a_row_that_is_off_counts_as_not_there_and_may_name_what_is_gone() -> None:
     routes = table("46,,,gone:away,10,1,0", "*,,,a,,,yes")
     assert routes.size == 1
-    assert routes.lookup("46", "", "").pick(everything) == "a"
+    assert picked(routes.lookup("46", "", ""), everything) == "a"
 
 
 def test_columns_in_any_order_missing_ones_default_and_prefixes_are_normalised() -> None:
@@ -117,7 +130,7 @@ def test_quotes_and_windows_line_ends_are_read() -> None:
 
 
 def test_an_accounts_sessions_on_an_incoming_connector_can_be_a_target() -> None:
-    assert table("72345,,,in1/acme").lookup("72345", "", "a").pick(everything) == "in1/acme"
+    assert picked(table("72345,,,in1/acme").lookup("72345", "", "a"), everything) == "in1/acme"
 
 
 def test_all_faults_are_reported_with_line_and_field_and_nothing_is_loaded() -> None:
@@ -233,7 +246,7 @@ def test_explain_foresees_the_next_pick_without_taking_its_turn() -> None:
     for usable in (everything, all_but("c"), all_but("a"), everything) * 5:
         foreseen = routes.explain("46", "", "", usable).connector
         assert foreseen == routes.explain("46", "", "", usable).connector
-        assert foreseen == routes.lookup("46", "", "").pick(usable)
+        assert foreseen == picked(routes.lookup("46", "", ""), usable)
 
 
 def test_explain_is_bounded() -> None:
@@ -316,7 +329,7 @@ def test_it_decides_as_a_plain_reading_of_the_rules_would(rows: list[Route], mes
     for dest, account, connector_in, up in messages:
         expected = plain.pick(dest, account, connector_in, up)
         assert routes.explain(dest, account, connector_in, up.__contains__).connector == expected
-        assert routes.lookup(dest, account, connector_in).pick(up.__contains__) == expected
+        assert picked(routes.lookup(dest, account, connector_in), up.__contains__) == expected
 
 
 @given(ROUTES)
