@@ -25,6 +25,7 @@ class Cause(StrEnum):
     TOO_LONG = "too long"
     BLOCKED = "blocked"
     NO_ROUTE = "no route"
+    NO_PRICE = "no price"
     NO_CREDIT = "no credit"
     QUEUE_FULL = "queue full"
     SPOOL_FULL = "spool full"

@@ -55,6 +55,7 @@ class Deliverer:
                 message.tries + 1,
                 message.maybe_sent,
                 int(Kind.REPORT),
+                message.accepted,
             )
             self._spool.event(message.id, events.encode(event))
             return
@@ -151,7 +152,10 @@ class Deliverer:
         self._reporter.failed(message, lane, port.provider, State.FAILED, cause)
 
     def _note(self, message: Message, port: Port, carrier: Carrier, cause: Cause, status: int, again: float) -> None:
-        event = events.Tried(message.id, time.time(), port.name, carrier.name, cause, status, again, message.maybe_sent)
+        event = events.Tried(
+            message.id, time.time(), port.name, carrier.name, cause, status, again, message.maybe_sent, message.accepted,
+            message.part.parent if message.part is not None else 0,
+        )  # fmt: skip
         self._spool.event(message.id, events.encode(event))
 
     def release(self, port: Port, carrier: Carrier) -> None:
@@ -189,7 +193,10 @@ class Deliverer:
             if port is not None and message.kind is Kind.NORMAL and port.config.maybesent is MaybeSent.FAIL:
                 self._reporter.failed(message, lane, port.provider, State.FAILED, Cause.MAYBE_SENT)
                 continue
-            event = events.Tried(message.id, time.time(), message.queue, "", Cause.MAYBE_SENT, 0, 0.0, True)
+            event = events.Tried(
+                message.id, time.time(), message.queue, "", Cause.MAYBE_SENT, 0, 0.0, True, message.accepted,
+                message.part.parent if message.part is not None else 0,
+            )  # fmt: skip
             self._spool.event(message.id, events.encode(event))
             self._lanes.put_back(message, lane)
             if port is not None and message.kind is Kind.NORMAL:

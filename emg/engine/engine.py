@@ -14,6 +14,8 @@ import gevent.lock
 
 from emg.config.model import ServerConfig, UserConfig
 from emg.engine import shares
+from emg.engine.charging import Charging
+from emg.engine.conclude import Concluder
 from emg.engine.deliver import Deliverer
 from emg.engine.joining import HELD, Joiner
 from emg.engine.lanes import Lanes
@@ -61,6 +63,7 @@ class Engine:
     receiver: Receiver
     deliverer: Deliverer
     users: Mapping[str, UserConfig]
+    charging: Charging
     senders: dict[str, Sender] = field(default_factory=dict)
     logins: LoginGuard = field(default_factory=LoginGuard)
     passwords: Passwords = field(default_factory=Passwords)
@@ -117,14 +120,14 @@ class Engine:
     def configure(self, config: ServerConfig, table: RouteTable | None, lists: BlockLists | None = None) -> None:
         """Take the server-wide part of a new configuration."""
         self.config = config
-        self.users = self.reporter.users = config.users
+        self.users = self.reporter.concluder.users = config.users
         self.profiler.configure(config.profiling_threshold)
         self.passwords.configure(user.password for user in config.users.values())
         self.router.table = table
         self.receiver.lists = lists
         self.router.forget()
         self.router.memory.seconds = self.receiver.joiner.seconds = config.cmrexpire
-        self.reporter.lifetime = config.dlrexpire
+        self.reporter.concluder.lifetime = config.dlrexpire
         self.receiver.limits = limits_of(config)
         self.orphans.limit = config.orphansize
         self.orphans.early_seconds = config.earlyexpire
@@ -161,10 +164,12 @@ def build(config: ServerConfig, logs: Logs, spool: Spool, recovered: Recovered, 
     orphans = Orphans(
         spool, recovered.orphans, limit=config.orphansize, early=config.earlyexpire, expire=config.orphanexpire
     )
-    reporter = Reporter(spool, lanes, router, groups, open_reports, orphans)
-    reporter.users = config.users
-    reporter.lifetime = config.dlrexpire
-    receiver = Receiver(spool, lanes, router, groups, limits_of(config))
+    charging = Charging(spool, recovered.balances)
+    concluder = Concluder(spool, lanes, router, groups, charging)
+    concluder.users = config.users
+    concluder.lifetime = config.dlrexpire
+    reporter = Reporter(spool, lanes, router, groups, open_reports, orphans, concluder)
+    receiver = Receiver(spool, lanes, router, groups, charging, limits_of(config))
     receiver.joiner = Joiner(spool, lanes, router, reporter, receiver, config.cmrexpire)
     deliverer = Deliverer(spool, lanes, reporter, open_reports)
     return Engine(
@@ -181,6 +186,7 @@ def build(config: ServerConfig, logs: Logs, spool: Spool, recovered: Recovered, 
         receiver,
         deliverer,
         config.users,
+        charging,
     )
 
 

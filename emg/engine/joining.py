@@ -25,7 +25,7 @@ from emg.engine.port import Port
 from emg.engine.report import Reporter
 from emg.engine.routing import Router
 from emg.errors import Cause, Rejected, SpoolError
-from emg.message import Message, Want
+from emg.message import Charge, Message, Want
 from emg.spool.schema import RESIDENT
 from emg.spool.spool import Spool
 from emg.text.udh import concatenation, without_concatenation
@@ -51,6 +51,8 @@ class Spot(NamedTuple):
 
 
 Key = tuple[str, str, str, str, int, int, int, str]
+Way = tuple[Lane, Port, str]
+"""Where a message would go, and what decided."""
 
 
 def spot_of(message: Message) -> Spot | None:
@@ -107,9 +109,9 @@ class Joiner:
     # -- parts that come in
 
     def hold(
-        self, message: Message, spot: Spot, lane: Lane, why: str, origin: Port, sender: "Sender", done: "Done", argument: Any
-    ) -> int:  # fmt: skip
-        """Keep a part; gives its id. `done` as for `Receiver.receive`."""
+        self, message: Message, spot: Spot, way: Way, origin: Port, sender: "Sender", done: "Done", argument: Any
+    ) -> int:
+        """Keep a part, on its way alone; gives its id. Raises as `Receiver.receive` does, and `done` is told as there."""
         key = _key(message, spot)
         held = self._held.get(key)
         known = held.parts.get(spot.number) if held is not None else None
@@ -123,19 +125,19 @@ class Joiner:
                 return known.id
             self._release(held)
             held = None
+        lane, port, why = way
+        number = self._spool.next_id()
+        row = self._receiver.charging.reserve(message, None, origin, port)
         if held is None:
             held = self._held[key] = _Held(key, message.accepted, spot.total)
-        message.id = self._spool.next_id()
+        message.id = number
         message.queue = HELD + lane.name
         held.parts[spot.number] = message
         held.unkept[spot.number] = []
         self.count += 1
         self._spool.accept(message, lane.number, RESIDENT)
-        accepted = events.Accepted(
-            message.id, message.accepted, origin.name, message.account, message.source, message.dest, message.encoding,
-            len(message.body), 1, lane.name, why, int(message.want), message.remote_ip, message.reference,
-        )  # fmt: skip
-        self._spool.take_event(message.id, events.encode(accepted))
+        event = self._receiver.accepted(message, None, origin, sender, lane, why, row)
+        self._spool.take_event(message.id, events.encode(event))
         self._spool.when_kept(self._kept, (held, spot.number, message, origin, sender, done, argument))
         while self.count > MOST_PARTS and self._held:
             self._release(next(iter(self._held.values())))
@@ -148,7 +150,9 @@ class Joiner:
         if error is None:
             origin.counters.accepted += 1
             sender.accepted += 1
-        elif held.parts.get(number) is message:
+        elif message.charge is not None:
+            self._receiver.charging.give_back(message.charge.payer, message.charge.price)
+        if error is not None and held.parts.get(number) is message:
             del held.parts[number]
             self.count -= 1
             if not held.parts and self._held.get(held.key) is held:
@@ -179,7 +183,8 @@ class Joiner:
             return
         for number, part in enumerate(parts, 1):
             self._spool.drop(part.id)
-            event = events.Joined(part.id, time.time(), whole.id, number, held.total)
+            price = part.charge.price if part.charge is not None else 0
+            event = events.Joined(part.id, time.time(), whole.id, number, held.total, part.accepted, price)
             self._spool.event(part.id, events.encode(event))
         self.count -= len(parts)
 
@@ -199,6 +204,7 @@ class Joiner:
             want=want,
             per_part=False,
             joined=tuple((part.id, int(part.want)) for part in parts),
+            charge=_sum([part.charge for part in parts if part.charge is not None]),
         )
 
     def _go_on(self, message: Message, accepted: float, parts: int) -> None:
@@ -206,7 +212,7 @@ class Joiner:
         origin = self._router.ports.get(message.connector)
         if origin is None:
             raise Rejected(Cause.NO_ROUTE, f"connector {message.connector} is gone")
-        user = self._reporter.users.get(message.account)
+        user = self._reporter.concluder.users.get(message.account)
         lane, port, why = self._router.route(message, origin, user, time.time())
         self._receiver.forward(message, lane, port, user, origin)
         if message.joined:
@@ -215,7 +221,7 @@ class Joiner:
                 len(message.body), parts, lane.name, why, int(message.want), message.remote_ip, message.reference,
             )  # fmt: skip
         else:
-            event = events.Moved(message.id, time.time(), "", lane.name)
+            event = events.Moved(message.id, time.time(), "", lane.name, message.accepted)
         self._spool.event(message.id, events.encode(event))
 
     def _release(self, held: _Held) -> None:
@@ -271,6 +277,14 @@ class Joiner:
         for held in list(self._held.values()):
             if held.ready:
                 self._join(held)
+
+
+def _sum(charges: list[Charge]) -> Charge | None:
+    """What a message was priced at by its parts. They came by one connector from one account within a minute: one payer, one kind of price."""
+    if not charges:
+        return None
+    first = charges[0]
+    return Charge(first.payer, sum(each.price for each in charges), first.refund, sum(each.parts for each in charges))
 
 
 def _key(message: Message, spot: Spot) -> Key:

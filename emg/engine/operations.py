@@ -209,6 +209,8 @@ class Move(Act):
     def __init__(self, engine: Engine, target: Lane) -> None:
         self._lanes = engine.lanes
         self._spool = engine.spool
+        self._ports = engine.ports
+        self._charging = engine.charging
         self._target = target
 
     def waiting(self, lane: Lane, message: Message) -> None:
@@ -250,7 +252,13 @@ class Move(Act):
             target.spill(message.rank, message.id)
             place = SPILLED
         self._spool.update(message, target.number, place)
-        self._spool.event(message.id, events.encode(events.Moved(message.id, now, source.name, target.name)))
+        moved = events.Moved(message.id, now, source.name, target.name, message.accepted)
+        if message.part is not None:
+            moved.parent = message.part.parent
+        port = self._ports.get(target.name.partition("/")[0])
+        if port is not None:
+            moved.cost = self._charging.cost(message, port)
+        self._spool.event(message.id, events.encode(moved))
         self._lanes.touch(target)
 
 

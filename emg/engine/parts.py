@@ -64,7 +64,7 @@ def ticket_for(message: Message, provider: str, remote_id: str, sent: float, exp
         message.id, provider, remote_id, message.connector, message.account,
         message.source, message.source_ton, message.source_npi, message.dest, message.dest_ton, message.dest_npi,
         message.accepted, sent, expires, message.want, message.part, message.per_part, message.reference, message.maybe_sent, message.joined,
-        message.remote_ip,
+        message.remote_ip, message.charge,
     )  # fmt: skip
 
 

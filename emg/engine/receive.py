@@ -1,6 +1,6 @@
 """The receive path: from a message that a connector has read to one that we answer for.
 
-`Receiver.receive` runs the steps in order — limits, block lists, route, joining, parts — and gives the message to the spool. Each step
+`Receiver.receive` runs the steps in order — limits, block lists, route, joining, parts, price and balance — and gives the message to the spool. Each step
 either passes or raises `Rejected`, whose cause the connector puts into its protocol's own code; nothing was kept then. What it returns is the
 message's id, and `done(argument, error)` follows after the group commit: acknowledging before it would lose
 the message with the machine; not at all, would have the sender send it twice. When the commit fails everything is undone and
@@ -10,12 +10,13 @@ the message with the machine; not at all, would have the sender send it twice. W
 import logging
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from emg.config.model import LongOut, UserConfig
 from emg.engine import events
+from emg.engine.charging import Charging, share
 from emg.engine.joining import Joiner, spot_of
 from emg.engine.lane import Lane
 from emg.engine.lanes import Lanes
@@ -28,9 +29,13 @@ from emg.rules.blocklist import Action, BlockLists
 from emg.rules.pacing import TokenBucket
 from emg.spool.spool import Spool
 from emg.text.errors import TextError
+from emg.text.masking import masked
 from emg.text.references import References
 from emg.text.split import split, split_octets
 from emg.text.udh import concatenation
+
+if TYPE_CHECKING:
+    from emg.rules.prices import PriceRow
 
 SHORT = 140
 """Octets of user data that fit a short message (3GPP TS 23.040); unpacked GSM text has 160, or 153 behind a header of 6."""
@@ -43,7 +48,7 @@ log = logging.getLogger("emg.engine")
 class Sender:
     """Who a message comes from: limits that are his. One an account, shared by all its sessions."""
 
-    __slots__ = ("accepted", "bucket", "name", "queued", "refused", "sessions", "user")
+    __slots__ = ("accepted", "bucket", "content", "name", "queued", "refused", "sessions", "user")
 
     def __init__(self, name: str, user: UserConfig | None) -> None:
         self.name = name
@@ -58,6 +63,7 @@ class Sender:
     def configure(self, user: UserConfig | None) -> None:
         """Take the limits of a new configuration."""
         self.user = user
+        self.content = str(getattr(user, "logcontent", "full")).lower()
         self.bucket = TokenBucket(user.throughput) if user is not None and user.throughput else None
 
 
@@ -72,7 +78,12 @@ class Limits(msgspec.Struct):
 class Receiver:
     """See the module's text."""
 
-    def __init__(self, spool: Spool, lanes: Lanes, router: Router, groups: Groups, limits: Limits) -> None:
+    def __init__(
+        self, spool: Spool, lanes: Lanes, router: Router, groups: Groups, charging: Charging, limits: Limits
+    ) -> None:
+        self.charging = charging
+        self.logs_text = False
+        """The events are for a log that keeps texts and networks (DATABASE)."""
         self.limits = limits
         self.open = True
         """False while the gateway drains: new messages are refused."""
@@ -98,26 +109,40 @@ class Receiver:
         if origin.joins and (message.udh or message.tlvs):
             spot = spot_of(message)
             if spot is not None:
-                return self.joiner.hold(message, spot, lane, why, origin, sender, done, argument)
+                return self.joiner.hold(message, spot, (lane, port, why), origin, sender, done, argument)
         message.id = self._spool.next_id()
         parts = self._cut(message, port, user, origin) if len(message.body) + len(message.udh) > SHORT else None
+        row = self.charging.reserve(message, parts, origin, port)  # the last that can refuse: what follows keeps it
         if parts is None:
             self._spool.accept(message, lane.number, self._lanes.add(message, lane))
-            count = 1
         else:
             self._keep_parts(message, parts, lane, port, self._spool.accept, self._spool.take_event)
-            count = len(parts)
-        self._spool.take_event(
-            message.id,
-            events.encode(
-                events.Accepted(
-                    message.id, now, origin.name, message.account, message.source, message.dest, message.encoding,
-                    len(message.body), count, lane.name, why, int(message.want), message.remote_ip, message.reference,
-                )
-            ),
-        )  # fmt: skip
+        event = self.accepted(message, parts, origin, sender, lane, why, row)
+        self._spool.take_event(message.id, events.encode(event))
         self._spool.when_kept(self._kept, (message, parts, origin, sender, done, argument))
         return message.id
+
+    def accepted(
+        self, message: Message, parts: list[Message] | None, origin: Port, sender: Sender, lane: Lane, why: str, row: "PriceRow | None",
+    ) -> events.Accepted:  # fmt: skip
+        """The event that tells the log of a message; `row` is its price's."""
+        event = events.Accepted(
+            message.id, message.accepted, origin.name, message.account, message.source, message.dest, message.encoding,
+            len(message.body), 1 if parts is None else len(parts), lane.name, why, int(message.want), message.remote_ip, message.reference,
+        )  # fmt: skip
+        if row is not None:
+            charge = message.charge if parts is None else parts[0].charge
+            assert charge is not None, "a priced message without its price"
+            count = event.parts = charge.parts if parts is None else len(parts)
+            event.price, event.cost, event.currency = row.price * count, row.cost * count, row.currency
+            event.price_row, event.prefix, event.payer = row.id, row.prefix, charge.payer
+        if self.logs_text:
+            event.network = self.charging.network(message.dest)
+            if sender.content != "none":
+                event.masked = sender.content == "masked"
+                event.udh = message.udh
+                event.text = masked(message.body, message.encoding) if event.masked else message.body
+        return event
 
     def _admit(self, origin: Port, sender: Sender) -> None:
         if not self.open:
@@ -162,6 +187,8 @@ class Receiver:
         if parts is None:
             self._spool.update(message, lane.number, self._lanes.add(message, lane))
         else:
+            if message.charge is not None:
+                share(message.charge, parts)
             self._keep_parts(message, parts, lane, port, self._spool.update, self._spool.event)
 
     def _cut(self, message: Message, port: Port, user: UserConfig | None, origin: Port) -> list[Message] | None:
@@ -225,12 +252,13 @@ class Receiver:
         if error is None:
             origin.counters.accepted += 1
             sender.accepted += 1
-        elif parts is None:
-            self._lanes.withdraw(message)
         else:
-            self._groups.forget(message.id)
-            for part in parts:
+            if parts is not None:
+                self._groups.forget(message.id)
+            for part in parts or (message,):
                 self._lanes.withdraw(part)
+                if part.charge is not None:
+                    self.charging.give_back(part.charge.payer, part.charge.price)
         done(argument, error)
 
 

@@ -38,6 +38,13 @@ class Carrier(Protocol):
         """It failed; the next batch seals again."""
 
 
+class Purse(Protocol):
+    """An account's balance; see `emg.engine.charging`."""
+
+    def seal(self) -> tuple[int, int]:
+        """(account id, what it was charged), with everything of this batch."""
+
+
 class Half:
     """The rows of intake or of settlement."""
 
@@ -68,6 +75,7 @@ class Batch:
     """Everything of one commit."""
 
     __slots__ = (
+        "balances",
         "carriers",
         "clears",
         "done",
@@ -81,6 +89,7 @@ class Batch:
         "lowest",
         "marks",
         "orphan_drops",
+        "purses",
         "reads",
         "results",
         "settings",
@@ -98,6 +107,8 @@ class Batch:
         self.statements: list[tuple[str, Sequence[Any]]] = []
         self.carriers: dict[Carrier, None] = {}
         self.marks: list[Any] = []
+        self.purses: dict[Purse, None] = {}
+        self.balances: list[int] = []
         self.clears: list[int] = []
         self.done: list[tuple[Done, Any]] = []
         self.reads: list[tuple[Callable[[sqlite3.Connection], Any], Callable[[Any, Exception | None], None]]] = []
@@ -113,7 +124,7 @@ class Batch:
     def __bool__(self) -> bool:
         return bool(
             self.intake or self.settled or self.drops or self.carriers or self.clears or self.reads or self.events
-            or self.orphan_drops or self.groups or self.settings or self.statements or self.done
+            or self.orphan_drops or self.groups or self.settings or self.statements or self.done or self.purses
         )  # fmt: skip
 
     @property
@@ -121,7 +132,7 @@ class Batch:
         """There is something to commit, not only to read."""
         return bool(
             self.intake or self.settled or self.drops or self.marks or self.clears or self.events
-            or self.orphan_drops or self.groups or self.settings or self.statements
+            or self.orphan_drops or self.groups or self.settings or self.statements or self.balances
         )  # fmt: skip
 
     @property
@@ -130,12 +141,14 @@ class Batch:
         return len(self.done) + len(self.drops) + len(self.events)
 
     def seal(self) -> None:
-        """Take each carrier's marks; called by the event loop's thread when the batch is handed to the writer."""
+        """Take each carrier's marks and each changed balance; called by the event loop's thread when the batch is handed to the writer."""
         for carrier in self.carriers:
             self.marks += (carrier.slot, carrier.seal())
+        for purse in self.purses:
+            self.balances += purse.seal()
 
     def survive(self, later: "Batch") -> "Batch":
-        """After a failed commit: settlement, marks and reads of this batch, then all of the later one."""
+        """After a failed commit: settlement, marks, balances and reads of this batch, then all of the later one."""
         next_batch = Batch()
         next_batch.settled = self.settled
         next_batch.settled.extend(later.settled)
@@ -150,6 +163,7 @@ class Batch:
         next_batch.settings = {**self.settings, **later.settings}
         next_batch.statements = self.statements + later.statements
         next_batch.carriers = {**self.carriers, **later.carriers}
+        next_batch.purses = {**self.purses, **later.purses}
         next_batch.clears = self.clears + later.clears
         next_batch.done = later.done
         next_batch.reads = self.reads + later.reads
@@ -171,6 +185,7 @@ def write(db: sqlite3.Connection, journal: Journal, batch: Batch, at: int) -> tu
     run(db, "DELETE FROM orphan WHERE number IN (", "?", ")", batch.orphan_drops, 1)
     run(db, "INSERT OR REPLACE INTO mark VALUES ", "(?,?)", "", batch.marks, 2)
     run(db, "DELETE FROM mark WHERE slot IN (", "?", ")", batch.clears, 1)
+    run(db, "INSERT OR REPLACE INTO balance VALUES ", "(?,?)", "", batch.balances, 2)
     for parent, group in batch.groups.items():
         if group is None:
             db.execute("DELETE FROM part_group WHERE parent=?", (parent,))

@@ -21,8 +21,9 @@ import msgspec
 from emg.errors import SpoolError
 from emg.message import Message, OpenReport, Report
 from emg.spool import schema
+from emg.spool.ids import BLOCK, SPACE
 from emg.spool.journal import Journal, decode_entry, replay
-from emg.spool.spool import ID_BLOCK, ID_SPACE, Spool
+from emg.spool.spool import Spool
 
 PAGE_CACHE_KIB = 16384
 CHECKPOINT_PAGES = 2000
@@ -46,6 +47,8 @@ class Recovered(msgspec.Struct):
     orphans: list[tuple[int, str, str, float, bytes]]
     """(number, provider, remote id, received, body), oldest first."""
     open_reports: int
+    balances: dict[int, int]
+    """Account id → what it was charged."""
     clean: bool
     damaged: str = ""
     """Where a damaged file was set aside."""
@@ -84,7 +87,7 @@ def open_spool(folder: str, node: int) -> tuple[Spool, Recovered]:
 def _begin(db: sqlite3.Connection) -> int:
     """Note that the spool is in use, and reserve the first ids: what is recovered may need some before the first commit."""
     next_id = _setting(db, "next_id", 1)
-    db.execute("INSERT OR REPLACE INTO setting VALUES ('clean', 0), ('next_id', ?)", (next_id + ID_BLOCK,))
+    db.execute("INSERT OR REPLACE INTO setting VALUES ('clean', 0), ('next_id', ?)", (next_id + BLOCK,))
     return next_id
 
 
@@ -176,7 +179,18 @@ def _salvage(db: sqlite3.Connection, aside: Path) -> int:
     """Carry over what can still be read; a row is taken whole or not at all."""
     copied = 0
     old = sqlite3.connect(f"file:{aside}?mode=ro", uri=True)
-    for table in ("setting", "queue", "message", "open_report", "orphan", "mark", "part_group", "outbox", "journal"):
+    for table in (
+        "setting",
+        "queue",
+        "message",
+        "open_report",
+        "orphan",
+        "mark",
+        "part_group",
+        "balance",
+        "outbox",
+        "journal",
+    ):
         sound = _SOUND.get(table)
         db.execute("BEGIN IMMEDIATE")
         for row in _readable_rows(old, table):
@@ -231,7 +245,7 @@ def _guess_next_id(db: sqlite3.Connection) -> None:
     (highest,) = db.execute(
         "SELECT max(m) FROM (SELECT max(id) AS m FROM message UNION SELECT max(highest) FROM outbox)"
     ).fetchone()
-    seen = (highest or 0) % ID_SPACE
+    seen = (highest or 0) % SPACE
     by_clock = int(time.time() * 100_000)  # nobody gives out a hundred thousand ids a second for years
     db.execute("INSERT OR REPLACE INTO setting VALUES ('next_id', ?)", (max(seen + 100_000_000, by_clock),))
 
@@ -267,5 +281,6 @@ def _recover(db: sqlite3.Connection) -> Recovered:
         deferred=deferred,
         orphans=db.execute("SELECT number, provider, remote_id, received, body FROM orphan ORDER BY number").fetchall(),
         open_reports=db.execute("SELECT count(*) FROM open_report").fetchone()[0],
+        balances=dict(db.execute("SELECT account, charged FROM balance")),
         clean=bool(_setting(db, "clean", 1)),  # a new spool was never left open
     )

@@ -15,9 +15,12 @@ import sqlite3
 
 from emg.errors import SpoolError
 
-VERSION = 1
+VERSION = 2
 
 RESIDENT, SPILLED, DEFERRED = 0, 1, 2
+
+BALANCE = "CREATE TABLE balance (account INTEGER PRIMARY KEY, charged INTEGER NOT NULL)"
+"""What each account of the database was charged, in micro-units: see `emg.engine.charging`."""
 
 TABLES = (
     "CREATE TABLE setting (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
@@ -34,6 +37,7 @@ TABLES = (
         body BLOB NOT NULL)""",
     "CREATE TABLE journal (seq INTEGER PRIMARY KEY, body BLOB NOT NULL)",
     "CREATE TABLE mark (slot INTEGER PRIMARY KEY, ids BLOB NOT NULL)",
+    BALANCE,
     "CREATE TABLE part_group (parent INTEGER PRIMARY KEY, expires INTEGER NOT NULL, body BLOB NOT NULL)",
     """CREATE TABLE outbox (
         seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, lowest INTEGER NOT NULL, highest INTEGER NOT NULL,
@@ -51,7 +55,7 @@ def report_key(provider: str, remote_id: str, message_id: int) -> str:
     return f"{provider}\x1f{remote_id}\x1f{message_id:019d}"
 
 
-UPGRADES: dict[int, tuple[str, ...]] = {}
+UPGRADES: dict[int, tuple[str, ...]] = {1: (BALANCE,)}
 """version → statements that lead to the next one."""
 
 

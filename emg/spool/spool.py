@@ -22,15 +22,13 @@ import msgspec
 
 from emg.errors import SpoolError
 from emg.message import Message, OpenReport
-from emg.spool.batch import Batch, Carrier, Done
+from emg.spool.batch import Batch, Carrier, Done, Purse
+from emg.spool.ids import Ids
 from emg.spool.journal import Journal
 from emg.spool.schema import RESIDENT, report_key
 from emg.spool.telling import hand_out, nothing, tell
 from emg.spool.writer import Writer
 
-ID_SPACE = 10**15
-"""Ids of one node: NODEID × 10^15 + counter."""
-ID_BLOCK = 100_000
 RETRY_SECONDS = 0.25
 LAZY_SECONDS = 0.004
 """How long what nobody waits for may gather before it is committed."""
@@ -46,7 +44,7 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class Spool:
-    """See the module's text. Built by `emg.spool.opening.open_spool`, which has reserved `ID_BLOCK` ids from `next_id` on."""
+    """See the module's text. Built by `emg.spool.opening.open_spool`, which has reserved the first ids from `next_id` on."""
 
     def __init__(
         self, db: sqlite3.Connection, journal: Journal, path: str, node: int, next_id: int, queues: dict[str, int]
@@ -62,9 +60,7 @@ class Spool:
         self.closing = False
         """It is being closed, or is: nobody may begin anything more with it."""
         self._db = db
-        self._node = node
-        self._next_id = next_id
-        self._id_limit = self._reserved = next_id + ID_BLOCK
+        self._ids = Ids(node, next_id, self._reserve_ids)
         self._queues = queues
         self._slot = int(db.execute("SELECT coalesce(max(slot), 0) FROM mark").fetchone()[0])
         self.on_close: list[Callable[[], None]] = []
@@ -84,28 +80,11 @@ class Spool:
 
     def next_id(self) -> int:
         """A message id that was never given out before. Raises SpoolError when the reserved ones are used up (commits fail)."""
-        number = self._next_id
-        if number >= self._id_limit:
-            raise SpoolError("no message id is reserved", full=True)
-        self._next_id = number + 1
-        if self._reserved - number < ID_BLOCK // 2:
-            self._reserve_ids()
-        return self._node * ID_SPACE + number
+        return self._ids.next()
 
-    def _reserve_ids(self) -> None:
-        limit = self._reserved = self._reserved + ID_BLOCK
+    def _reserve_ids(self, limit: int, kept: Done) -> None:
         self._pending.settings["next_id"] = limit
-        self._pending.done.append((self._ids_reserved, limit))
-        self._plan()
-
-    def _ids_reserved(self, limit: int, error: SpoolError | None) -> None:
-        if error is None:
-            self._id_limit = max(self._id_limit, limit)
-        elif self._reserved == limit:
-            self._reserved = (
-                self._id_limit
-            )  # the setting survives in the next batch; the callback has to be asked for again
-            self._loop.run_callback(self._reserve_ids)
+        self.when_kept(kept, limit)
 
     def queue_number(self, name: str) -> int:
         """The number that stands for a queue's name in the table."""
@@ -221,6 +200,12 @@ class Spool:
     def mark(self, carrier: Carrier) -> None:
         """The set of messages in flight on this carrier has changed."""
         self._pending.carriers[carrier] = None
+        if not self._planned:
+            self._plan_lazily()
+
+    def balance(self, purse: Purse) -> None:
+        """What an account was charged has changed, with the event that says so."""
+        self._pending.purses[purse] = None
         if not self._planned:
             self._plan_lazily()
 

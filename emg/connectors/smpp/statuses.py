@@ -21,6 +21,7 @@ STATUS: Final[Mapping[Cause, Status]] = {
     Cause.TOO_LONG: Status.RINVMSGLEN,
     Cause.BLOCKED: Status.RSUBMITFAIL,
     Cause.NO_ROUTE: Status.RINVDSTADR,
+    Cause.NO_PRICE: Status.RSUBMITFAIL,
     Cause.NO_CREDIT: Status.RSUBMITFAIL,
     Cause.QUEUE_FULL: Status.RMSGQFUL,
     Cause.SPOOL_FULL: Status.RMSGQFUL,

@@ -1,0 +1,167 @@
+"""What messages cost their senders: prices looked up, balances reserved and given back.
+
+The gateway is the one writer of what an account was *charged*: it stands in memory, and in the spool's table `balance`, written by the very commit that
+keeps the message or its end. People's top-ups come with the tables of the database (`configure`). So a balance never goes below its bound however many
+sessions send at once, with the database down too, and after a crash it is what the kept messages say. The recorder mirrors it from the events.
+
+A price is looked up when the message is accepted, by the connector that it will leave by, and reserved as a whole; nothing happens to it when it is sent;
+when it ends without success it is given back as the price's row says (`emg.rules.billing.refund`). Messages of accounts in the configuration file are
+priced for the log, and charged to nobody. What comes in from operators is not priced.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from emg.engine.port import Port
+from emg.errors import Cause, Rejected
+from emg.message import Charge, Message
+from emg.rules import money
+from emg.rules.billing import Billing
+from emg.spool.spool import Spool
+from emg.text.errors import TextError
+from emg.text.split import count_parts
+
+if TYPE_CHECKING:
+    from emg.rules.numbering import Numbering
+    from emg.rules.prices import PriceRow, PriceTable
+
+SHORT = 140
+"""Octets that are one short message in any encoding."""
+WHOLE = 134
+"""Octets of a part beside the header that numbers it."""
+
+
+class Purse:
+    """An account's balance. Made once for an account id, and kept: the spool refers to it."""
+
+    __slots__ = ("charged", "credited", "currency", "id", "lowest", "name")
+
+    def __init__(self, number: int, charged: int) -> None:
+        self.id = number
+        self.charged = charged
+        self.name = ""
+        self.currency = ""
+        self.credited = 0
+        self.lowest: int | None = None
+
+    def configure(self, name: str, billing: Billing) -> None:
+        """Take what people have changed."""
+        self.name = name
+        self.currency = billing.currency
+        self.credited = billing.credited
+        self.lowest = billing.lowest
+
+    @property
+    def balance(self) -> int:
+        """Micro-units."""
+        return self.credited - self.charged
+
+    def seal(self) -> tuple[int, int]:
+        """What the commit that is about to start keeps."""
+        return self.id, self.charged
+
+
+class Charging:
+    """See the module's text."""
+
+    def __init__(self, spool: Spool, charged: Mapping[int, int]) -> None:
+        self.prices: PriceTable | None = None
+        self.numbering: Numbering | None = None
+        self.by_account: dict[str, Purse] = {}
+        self._spool = spool
+        self._by_id = {number: Purse(number, amount) for number, amount in charged.items()}
+
+    def configure(self, billing: Mapping[str, Billing]) -> None:
+        """Take the accounts as they are now; balances go on where they stand."""
+        self.by_account = {}
+        for name, facts in billing.items():
+            purse = self._by_id.get(facts.id)
+            if purse is None:
+                purse = self._by_id[facts.id] = Purse(facts.id, facts.charged)
+            purse.configure(name, facts)
+            self.by_account[name] = purse
+
+    def reserve(self, message: Message, parts: Sequence[Message] | None, origin: Port, port: Port) -> "PriceRow | None":
+        """Price a message and take that from its sender's balance. Raises Rejected: no price, or not enough left.
+
+        Sets `charge` of the message, or of its `parts` where we split it. None: nothing is priced here.
+        """
+        prices = self.prices
+        if not prices or not origin.incoming:
+            return None
+        purse = self.by_account.get(message.account)
+        currency = purse.currency if purse is not None else ""
+        row = prices.lookup(message.dest, message.account, origin.name, port.name, currency, message.accepted)
+        if row is None:
+            if purse is None:
+                return None
+            raise Rejected(Cause.NO_PRICE, f"no price in {currency} for {message.dest} by {port.name}")
+        if parts is None:
+            count = _parts_of(message)
+            message.charge = charge = Charge(purse.id if purse is not None else 0, row.price * count, row.refund, count)
+            self.take(charge, purse)
+            return row
+        single = Charge(purse.id if purse is not None else 0, row.price, row.refund)
+        self.take(Charge(single.payer, row.price * len(parts)), purse)
+        for part in parts:
+            part.charge = single
+        return row
+
+    def take(self, charge: Charge, purse: Purse | None) -> None:
+        """Reserve an amount. Raises Rejected when there is not enough left."""
+        if purse is None or not charge.price:
+            return
+        charged = purse.charged + charge.price
+        if purse.lowest is not None and purse.credited - charged < purse.lowest:
+            raise Rejected(
+                Cause.NO_CREDIT,
+                f"account {purse.name} has {money.show(purse.balance)} {purse.currency} left of a bound of"
+                f" {money.show(purse.lowest)}; this message costs {money.show(charge.price)}",
+            )
+        purse.charged = charged
+        self._spool.balance(purse)
+
+    def give_back(self, payer: int, amount: int) -> None:
+        """Add to an account's balance: a refund, or a reservation whose message could not be kept."""
+        purse = self._by_id.get(payer)
+        if purse is not None and amount:
+            purse.charged -= amount
+            self._spool.balance(purse)
+
+    def take_back(self, payer: int, amount: int) -> None:
+        """Undo a refund that could not be kept."""
+        self.give_back(payer, -amount)
+
+    def cost(self, message: Message, port: Port) -> int:
+        """What a message that is priced costs by another connector; -1 where that is not known."""
+        if not self.prices or message.charge is None:
+            return -1
+        purse = self._by_id.get(message.charge.payer)
+        currency = purse.currency if purse is not None else ""
+        row = self.prices.lookup(
+            message.dest, message.account, message.connector, port.name, currency, message.accepted
+        )
+        return row.cost * message.charge.parts if row is not None else -1
+
+    def network(self, dest: str) -> str:
+        """MCC and MNC of a number; empty where the numbering table knows none."""
+        row = self.numbering.lookup(dest) if self.numbering is not None else None
+        return row.mcc + row.mnc if row is not None else ""
+
+
+def share(charge: Charge, parts: Sequence[Message]) -> None:
+    """Give each of the parts its share of what their message was priced at; the first has what can't be divided."""
+    each, rest = divmod(charge.price, len(parts))
+    for part in parts:
+        part.charge = Charge(charge.payer, each + rest, charge.refund)
+        rest = 0
+
+
+def _parts_of(message: Message) -> int:
+    """How many short messages a message is that we do not split ourselves."""
+    if len(message.body) + len(message.udh) <= SHORT:
+        return 1
+    try:
+        return count_parts(message.body, message.encoding, message.udh)
+    except TextError:  # it passes as it is: what no alphabet can read is counted by its octets
+        return -(-len(message.body) // WHOLE)
