@@ -103,7 +103,9 @@ class MariaDb:
         command = [
             _found("setpriv"), "--pdeathsig", "KILL", _found("mariadbd"), "--no-defaults", f"--user={getpass.getuser()}",
             f"--datadir={self.folder / 'data'}", f"--socket={self.socket}", f"--port={self.port}", f"--pid-file={self.folder / 'pid'}",
-            f"--init-file={self.folder / 'users.sql'}", *_OPTIONS, *self.options,
+            f"--init-file={self.folder / 'users.sql'}",
+            f"--tmpdir={self.folder}",  # not a common one: a server that starts deletes what it takes for left-overs
+            *_OPTIONS, *self.options,
         ]  # fmt: skip
         with (self.folder / "log").open("ab") as log:
             self._running = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
