@@ -32,6 +32,7 @@ class RouteLog(Base):
         Index("ix_routelog_received", "received"),
         Index("ix_routelog_account_received", "account", "received"),
         Index("ix_routelog_dest_received", "dest", "received"),
+        Index("ix_routelog_source_received", "source", "received"),
         Index("ix_routelog_remote_id", "remote_id"),
         CHARSET,
     )
@@ -85,7 +86,11 @@ class MessagePart(Base):
     """A part that we made of a long message."""
 
     __tablename__ = "message_part"
-    __table_args__ = (Index("ix_message_part_parent", "parent"), CHARSET)
+    __table_args__ = (
+        Index("ix_message_part_parent", "parent"),
+        Index("ix_message_part_remote_id", "remote_id"),
+        CHARSET,
+    )
 
     id: Mapped[int] = mapped_column(BIG, primary_key=True, autoincrement=False)
     parent: Mapped[int] = mapped_column(BIG)
