@@ -174,6 +174,35 @@ class Snapshot(msgspec.Struct, frozen=True):
     """Of the subject's class in `ROWS`."""
 
 
+class Order(msgspec.Struct, frozen=True):
+    """The first line to the program that reads the database."""
+
+    database: str
+    """URL, with the password."""
+    folder: str
+    """Where the files belong."""
+
+
+class Look(msgspec.Struct, frozen=True):
+    """Each further line: something may have changed."""
+
+    number: int
+    """Above zero; comes back in the answer, and with it those before it are answered too."""
+    anew: bool = False
+    """Read everything again, whatever the revisions say."""
+
+
+class Told(msgspec.Struct, frozen=True):
+    """A line from that program."""
+
+    look: int
+    """The `Look` that this answers; 0 for what it found by itself."""
+    subjects: list[str] = []
+    """Whose files are new."""
+    failed: str = ""
+    """Why the database can't be used."""
+
+
 def encode(header: Header, rows: list[Any]) -> bytes:
     """A whole file."""
     encoder = msgspec.msgpack.Encoder()
