@@ -1,0 +1,176 @@
+"""Finding messages in the log: a page of rows, newest first, and one message with all that is known of it.
+
+A page is bounded (`LIMIT`, at most `MOST`), and the next one starts after the last row of this one (`After`, a place in the order of received and id), so
+that the thousandth page costs what the first does. Every search but those by id has a time range: on MariaDB it decides which days' partitions
+are looked at. A number that ends with `*` finds all that start so. A number may be sender or recipient: each has its index, so that
+these are two searches whose pages are merged here. Raises DatabaseError (through `Database.session`).
+"""
+
+import datetime as dt
+import heapq
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import ColumnElement, Row, Select, and_, exists, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from emg.db.models import MessageBody, MessagePart, RouteLog, Status
+
+LIMIT: Final = 100
+MOST: Final = 10_000
+MOST_PARENTS: Final = 1000
+"""Long messages that one operator's id of a part may belong to; he counts from 1 again some day."""
+COLUMNS: Final = tuple(RouteLog.__table__.columns.keys())
+HIGHEST: Final = "\U0010ffff"
+"""Comes after every character on both databases."""
+
+Found = Row[Any]
+"""A row of `routelog`, by its columns' names."""
+
+
+class After(NamedTuple):
+    """The place of a row in the order of the log; a page goes on behind it."""
+
+    received: dt.datetime
+    id: int
+
+    def __str__(self) -> str:
+        return f"{self.received.astimezone(dt.UTC):%Y%m%dT%H%M%S.%f}-{self.id}"
+
+    @classmethod
+    def parse(cls, text: str) -> "After":
+        """What `str` wrote. Raises ValueError."""
+        moment, _, number = text.partition("-")
+        if not (number.isascii() and number.isdigit() and len(number) < 20):
+            raise ValueError(f"{text[:60]!r} is no place in the log, which the page before names")
+        return cls(dt.datetime.strptime(moment, "%Y%m%dT%H%M%S.%f").replace(tzinfo=dt.UTC), int(number))
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What is looked for; everything that is given must hold. `since` is included, `until` is not."""
+
+    since: dt.datetime | None = None
+    until: dt.datetime | None = None
+    number: str = ""
+    """Sender or recipient."""
+    source: str = ""
+    dest: str = ""
+    id: int | None = None
+    account: str = ""
+    accounts: tuple[str, ...] | None = None
+    """None of others than these: for whoever may see no more."""
+    customer: int | None = None
+    connector_in: str = ""
+    connector_out: str = ""
+    statuses: tuple[Status, ...] = ()
+    remote_id: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """One message: its row, its parts if it was split here, and its text if that was kept."""
+
+    row: Found
+    parts: Sequence[MessagePart]
+    body: MessageBody | None
+
+
+def page(session: Session, search: Search, limit: int = LIMIT, after: After | None = None) -> list[Found]:
+    """Up to `limit` rows, the newest first, those behind `after`."""
+    count = max(1, min(limit, MOST))
+    wanted = _ordered(session, search, after).limit(count)
+    if not search.number:
+        return list(session.execute(wanted))
+    by_dest = session.execute(wanted.where(_begins(RouteLog.dest, search.number))).all()
+    by_source = session.execute(wanted.where(_begins(RouteLog.source, search.number))).all()
+    merged = heapq.merge(by_dest, by_source, key=lambda row: (row.received, row.id), reverse=True)
+    return list(islice(_once(merged), count))
+
+
+def place(row: Found) -> After:
+    """Where this row stands in the log."""
+    return After(row.received, row.id)
+
+
+def find(session: Session, number: int) -> Whole | None:
+    """The message of this id, also if it is the id of a part."""
+    row = session.execute(_columns().where(RouteLog.id == number)).first()
+    if row is None:
+        parent = session.scalar(select(MessagePart.parent).where(MessagePart.id == number))
+        row = None if parent is None else session.execute(_columns().where(RouteLog.id == parent)).first()
+    if row is None:
+        return None
+    parts = session.scalars(select(MessagePart).where(MessagePart.parent == row.id).order_by(MessagePart.number)).all()
+    body = session.get(MessageBody, (row.id, row.received))
+    return Whole(row, parts, body)
+
+
+def _columns() -> Select[Any]:
+    return select(*RouteLog.__table__.columns)
+
+
+def _ordered(session: Session, search: Search, after: After | None) -> Select[Any]:
+    conditions = [*_when(search, after), *_which(search)]
+    if search.remote_id:
+        parents = session.scalars(
+            select(MessagePart.parent).where(MessagePart.remote_id == search.remote_id).limit(MOST_PARENTS)
+        ).all()
+        own = RouteLog.remote_id == search.remote_id
+        conditions.append(or_(own, RouteLog.id.in_(sorted(set(parents)))) if parents else own)
+    return _columns().where(*conditions).order_by(RouteLog.received.desc(), RouteLog.id.desc())
+
+
+def _when(search: Search, after: After | None) -> Iterator[ColumnElement[bool]]:
+    if search.since is not None:
+        yield RouteLog.received >= search.since
+    if search.until is not None:
+        yield RouteLog.received < search.until
+    if after is not None:
+        # the first half alone says to both databases where in the index, and in which partitions, to begin
+        yield RouteLog.received <= after.received
+        yield or_(RouteLog.received < after.received, RouteLog.id < after.id)
+
+
+def _which(search: Search) -> Iterator[ColumnElement[bool]]:
+    if search.id is not None:
+        yield RouteLog.id == search.id
+    if search.customer is not None:
+        yield RouteLog.customer_id == search.customer
+    if search.accounts is not None:
+        yield RouteLog.account.in_(search.accounts)
+    if search.statuses:
+        yield RouteLog.status.in_(search.statuses)
+    for column, value in (
+        (RouteLog.account, search.account),
+        (RouteLog.connector_in, search.connector_in),
+        (RouteLog.connector_out, search.connector_out),
+    ):
+        if value:
+            yield column == value
+    for column, value in ((RouteLog.source, search.source), (RouteLog.dest, search.dest)):
+        if value:
+            yield _begins(column, value)
+    if search.text:
+        same = and_(MessageBody.id == RouteLog.id, MessageBody.received == RouteLog.received)
+        yield exists().where(same, MessageBody.text.contains(search.text, autoescape=True))
+
+
+def _begins(column: InstrumentedAttribute[str], wanted: str) -> ColumnElement[bool]:
+    """The whole value, or its beginning before a `*`: as a range, because LIKE uses no index on SQLite."""
+    if not wanted.endswith("*"):
+        return column == wanted
+    start = wanted[:-1]
+    return and_(column >= start, column < start + HIGHEST)
+
+
+def _once(rows: Iterator[Found]) -> Iterator[Found]:
+    """A message to itself is found by both searches."""
+    last = None
+    for row in rows:
+        if row.id != last:
+            yield row
+        last = row.id
