@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from sqlalchemy import select, update
+from sqlalchemy import select
+from sqlalchemy.dialects import mysql, sqlite
 from sqlalchemy.orm import Session
 
 from emg.db.models import Revision
@@ -14,13 +15,13 @@ SUBJECTS: Final = ("account", "connector", "route", "price", "network", "blackli
 def touch(session: Session, subject: str) -> None:
     """The rows of this subject have changed. The row stays locked until the transaction ends, so that numbers go up in the order of commits."""
     assert subject in SUBJECTS, f"nobody reads {subject}"
-    changed = session.execute(
-        update(Revision).where(Revision.subject == subject).values(number=Revision.number + 1),
-        execution_options={"synchronize_session": False},
-    )
-    if not changed.rowcount:  # type: ignore[attr-defined]  # an UPDATE's result has it
-        session.add(Revision(subject=subject, number=1))
-        session.flush()
+    first = {"subject": subject, "number": 1}
+    raised = {"number": Revision.number + 1}
+    if session.get_bind().dialect.name == "sqlite":
+        insert = sqlite.insert(Revision).values(first)
+        session.execute(insert.on_conflict_do_update(index_elements=[Revision.subject], set_=raised))
+    else:
+        session.execute(mysql.insert(Revision).values(first).on_duplicate_key_update(raised))
 
 
 def current(session: Session) -> dict[str, int]:

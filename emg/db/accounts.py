@@ -1,0 +1,222 @@
+"""Accounts: found, listed, added, changed, locked, deleted, with their access rows and passwords.
+
+An account's values are those of `emg.rules.account_rows.ACCOUNT`. Each change locks the account's row, leaves an audit row and raises the revision
+of `account`, all in the caller's transaction; a change that changes nothing leaves nothing. Passwords come as argon2 hashes: making one takes
+too long for a transaction. Raises `NotFound` and `RowFaults`.
+
+A deleted account stays, locked and without password and access, under the name `NAME~ID`: what the gateway has charged to it but the recorder has not
+yet written, and its ledger, go on having an account. The name is free at once.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy.orm import Session, contains_eager, selectinload
+
+from emg.db import changes
+from emg.db.audit import Actor
+from emg.db.changes import NotFound
+from emg.db.models import Account, AccountAccess, Content, Customer, Ledger, WebUser
+from emg.rules import rows
+from emg.rules.account_rows import ACCESS_ROW, ACCOUNT, Access
+from emg.rules.rows import RowFaults
+
+TABLE: Final = ("account", "account")
+LONGEST_NAME: Final = 64
+PAGE: Final = 100
+
+
+def find(session: Session, name: str, *, lock: bool = False, deleted: bool = False) -> Account:
+    """The account of this name. `lock`: nobody else changes it until the transaction ends. `deleted`: also one that is (`NAME~ID`)."""
+    wanted = select(Account).where(Account.name == name)
+    if not deleted:
+        wanted = wanted.where(Account.deleted.is_(None))
+    if lock:
+        wanted = wanted.with_for_update().execution_options(populate_existing=True)
+    found = session.scalar(wanted)
+    if found is None:
+        raise NotFound("account", name)
+    return found
+
+
+def listing(
+    session: Session,
+    *,
+    text: str = "",
+    customer: str = "",
+    locked: bool | None = None,
+    deleted: bool = False,
+    offset: int = 0,
+    limit: int = PAGE,
+) -> list[Account]:
+    """Accounts by name, with customer and access rows. `text` is part of the name, the note or the customer's name."""
+    wanted = select(Account).outerjoin(Account.customer)
+    wanted = wanted.options(contains_eager(Account.customer), selectinload(Account.access))
+    wanted = wanted.where(*_filter(text, customer, locked, deleted=deleted))
+    return list(session.scalars(wanted.order_by(Account.name).offset(offset).limit(limit)))
+
+
+def count(
+    session: Session, *, text: str = "", customer: str = "", locked: bool | None = None, deleted: bool = False
+) -> int:
+    """How many `listing` has on all pages."""
+    wanted = select(func.count(Account.id)).outerjoin(Account.customer)
+    return session.scalar(wanted.where(*_filter(text, customer, locked, deleted=deleted))) or 0
+
+
+def _filter(text: str, customer: str, locked: bool | None, *, deleted: bool) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [Account.deleted.is_not(None) if deleted else Account.deleted.is_(None)]
+    if text:
+        places = (Account.name, Account.note, Customer.name)
+        part = text.lower()
+        conditions.append(or_(*(func.lower(place).contains(part, autoescape=True) for place in places)))
+    if customer:
+        conditions.append(Customer.name == customer)
+    if locked is not None:
+        conditions.append(Account.locked.is_(locked))
+    return conditions
+
+
+def values(account: Account) -> dict[str, Any]:
+    """What the account is, by the fields of `ACCOUNT`."""
+    own = {name: getattr(account, name) for name in ACCOUNT if name != "customer"}
+    own |= {"customer": account.customer.name if account.customer else None, "content": account.content.value}
+    return {name: own[name] for name in ACCOUNT}
+
+
+def access_of(account: Account) -> list[Access]:
+    """From where it may log in."""
+    return [Access(row.network, row.connector) for row in account.access]
+
+
+def texts(account: Account) -> dict[str, str]:
+    """All of it as people read it, for the audit log and for comparing."""
+    return rows.write(ACCOUNT, values(account)) | {"access": " ".join(map(str, access_of(account)))}
+
+
+def add(session: Session, actor: Actor, given: Mapping[str, Any], access: Iterable[Access] = ()) -> Account:
+    """A new account. Without a currency it gets its customer's."""
+    customer = _customer(session, given.get("customer"))
+    if customer is not None and "currency" not in given:
+        given = {**given, "currency": customer.currency}
+    whole = changes.checked(ACCOUNT, given)
+    taken = f"there is an account {whole['name']} already"
+    if session.scalar(select(Account.id).where(Account.name == whole["name"])) is not None:
+        raise rows.fault("name", taken)
+    moment = changes.now()
+    account = Account(credited=0, charged=0, created=moment, updated=moment)
+    _set(account, whole, customer)
+    _set_access(account, access)
+    session.add(account)
+    changes.flush(session, "name", taken)
+    changes.tell(session, actor, "add", TABLE, account.name, None, texts(account))
+    return account
+
+
+def change(
+    session: Session,
+    actor: Actor,
+    name: str,
+    given: Mapping[str, Any],
+    access: Iterable[Access] | None = None,
+    *,
+    action: str = "change",
+) -> bool:
+    """Set what is given, `access` as a whole; False when that changes nothing. The name stays: routes and prices know the account by it."""
+    account = find(session, name, lock=True)
+    before = texts(account)
+    whole = changes.checked(ACCOUNT, values(account) | dict(given))
+    assert whole["name"] == name, "an account keeps its name"
+    if whole["currency"] != account.currency and has_ledger(session, account):
+        raise rows.fault("currency", f"can't be changed any more: there is money in {account.currency} on the account")
+    _set(account, whole, _customer(session, whole["customer"]))
+    if access is not None:
+        _set_access(account, access)
+    after = texts(account)
+    if after == before:
+        return False
+    account.updated = changes.now()
+    changes.flush(session, "access", "this access row is there already")
+    changes.tell(session, actor, action, TABLE, name, before, after)
+    return True
+
+
+def lock(session: Session, actor: Actor, name: str) -> bool:
+    """Nobody logs in any more, and sessions end; False: it was locked already."""
+    return change(session, actor, name, {"locked": True}, action="lock")
+
+
+def unlock(session: Session, actor: Actor, name: str) -> bool:
+    """Take the lock away; False: there was none."""
+    return change(session, actor, name, {"locked": False}, action="unlock")
+
+
+def set_password(session: Session, actor: Actor, name: str, password_hash: str) -> bool:
+    """Another password, as its argon2 hash (`emg.config.hashes.make`)."""
+    return change(session, actor, name, {"password_hash": password_hash}, action="password")
+
+
+def add_access(session: Session, actor: Actor, name: str, access: Iterable[Access]) -> bool:
+    """Let it log in from these too; False: it could already."""
+    had = access_of(find(session, name, lock=True))
+    return change(session, actor, name, {}, [*had, *access])
+
+
+def remove_access(session: Session, actor: Actor, name: str, access: Iterable[Access]) -> bool:
+    """Take access rows away. One that is not there is a fault: what was meant would still be open."""
+    had = access_of(find(session, name, lock=True))
+    gone = list(access)
+    if missing := [str(one) for one in gone if one not in had]:
+        raise rows.fault("access", f"{name} has no {', '.join(missing)}; it has {', '.join(map(str, had)) or 'none'}")
+    return change(session, actor, name, {}, [one for one in had if one not in gone])
+
+
+def delete(session: Session, actor: Actor, name: str) -> Account:
+    """See the module's text."""
+    account = find(session, name, lock=True)
+    before = texts(account)
+    mark = f"~{account.id}"
+    account.name = name[: LONGEST_NAME - len(mark)] + mark
+    account.deleted = account.updated = changes.now()
+    account.locked, account.password_hash, account.access = True, "", []
+    session.execute(update(WebUser).where(WebUser.account_id == account.id).values(account_id=None))
+    changes.tell(session, actor, "delete", TABLE, name, before, None)
+    return account
+
+
+def has_ledger(session: Session, account: Account) -> bool:
+    """Money was ever moved on it."""
+    entry = session.scalar(select(Ledger.id).where(Ledger.account_id == account.id).limit(1))
+    return entry is not None or account.charged != 0
+
+
+def _customer(session: Session, name: str | None) -> Customer | None:
+    if name is None:
+        return None
+    found = session.scalar(select(Customer).where(Customer.name == name))
+    if found is None:
+        raise rows.fault("customer", f"there is no customer {name!r}")
+    return found
+
+
+def _set(account: Account, whole: Mapping[str, Any], customer: Customer | None) -> None:
+    for name, value in whole.items():
+        if name not in ("customer", "content"):
+            setattr(account, name, value)
+    account.content = Content(whole["content"])
+    account.customer = customer
+
+
+def _set_access(account: Account, wanted: Iterable[Access]) -> None:
+    pairs = list(dict.fromkeys(wanted))
+    faults = [fault for pair in pairs for fault in rows.check(ACCESS_ROW, pair._asdict(), changes.NOWHERE)]
+    if faults:
+        raise RowFaults(faults)
+    kept = {Access(row.network, row.connector): row for row in account.access}
+    account.access = [kept.get(pair) or AccountAccess(network=pair.network, connector=pair.connector) for pair in pairs]
+
+
+def names(session: Session) -> Sequence[str]:
+    """Of all accounts that are not deleted, in order."""
+    return list(session.scalars(select(Account.name).where(Account.deleted.is_(None)).order_by(Account.name)))

@@ -1,0 +1,72 @@
+"""What every change of a row has in common: it is checked, told to the audit log and to the gateway, and refused with the field named.
+
+Rows travel as values by field name, as their table in `emg.rules` has them (`ACCOUNT`, `CUSTOMER`, `WEB_USER`). Raises `NotFound`, and `RowFaults` for
+what can't be kept.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from emg.db import audit, revisions
+from emg.db.audit import Actor
+from emg.errors import EmgError
+from emg.rules import rows
+from emg.rules.rows import Fields, Known, RowFaults
+
+NOWHERE = Known()
+"""Which connectors there are is known to whoever has read the configuration, not here."""
+
+
+class NotFound(EmgError):
+    """There is no such row."""
+
+    def __init__(self, what: str, name: str) -> None:
+        super().__init__(f"there is no {what} {name!r}")
+
+
+def now() -> dt.datetime:
+    """UTC."""
+    return dt.datetime.now(dt.UTC)
+
+
+def checked(fields: Fields, values: Mapping[str, Any]) -> dict[str, Any]:
+    """A whole row, with defaults for what is not given. Raises RowFaults."""
+    strange = [name for name in values if name not in fields]
+    assert not strange, f"there are no fields {strange}"
+    whole = {field.name: values.get(field.name, field.default) for field in fields.values()}
+    if faults := rows.check(fields, whole, NOWHERE):
+        raise RowFaults(faults)
+    return whole
+
+
+def flush(session: Session, field: str, sentence: str) -> None:
+    """Write what is waiting; `sentence` is told when another row has the same already."""
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise rows.fault(field, sentence) from error
+
+
+def tell(
+    session: Session,
+    actor: Actor,
+    action: str,
+    table: tuple[str, str],
+    name: str,
+    before: Mapping[str, Any] | None,
+    after: Mapping[str, Any] | None,
+) -> None:
+    """Audit row and revision of a change. `table`: its name, and the revision's subject or empty; `before` and `after` are whole rows as texts."""
+    subject, revision = table
+    if before is not None and after is not None:
+        before, after = audit.difference(before, after)
+    elif after is not None:
+        after = {column: value for column, value in after.items() if value not in ("", None)}
+    audit.note(session, actor, action, subject, name, before, after)
+    session.flush()
+    if revision:
+        revisions.touch(session, revision)  # last: from here on the others wait for us
