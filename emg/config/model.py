@@ -11,7 +11,7 @@ seconds, sizes bytes, file names absolute once `emg.config.load.load` has read t
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from emg.config import kinds
 from emg.config.connector import FIELDS, LOGGING, LONG, REPORTS, ROUTING, SPEED, ConnectorConfig
@@ -19,6 +19,7 @@ from emg.config.keywords import Apply, keyword
 from emg.config.values import (
     ConnectorType,
     Endpoint,
+    LogContent,
     LogLevel,
     LongOut,
     MaybeSent,
@@ -33,9 +34,11 @@ from emg.config.values import (
 from emg.errors import ConfigError
 
 __all__ = [
+    "AccessPair",
     "ConnectorConfig",
     "ConnectorType",
     "Endpoint",
+    "LogContent",
     "LogLevel",
     "LongOut",
     "MaybeSent",
@@ -62,11 +65,20 @@ CHARSETS = {
 }
 
 
+class AccessPair(NamedTuple):
+    """An account of the database may log in from this network at this connector; `*` is any."""
+
+    network: Network
+    connector: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserConfig:
-    """One account without a database. `name` is what the client logs in with. None means: as the connector says."""
+    """One account: a USER section, or a row of the database. `name` is what the client logs in with. None means: as the connector says."""
 
     name: str
+    pairs: tuple[AccessPair, ...] | None = None
+    """Of a row of the database: where it may log in, beside `access` and `connector`. None for a USER section, which has those alone."""
 
     password: str = keyword(
         kinds.text(256, 1), "",
@@ -99,6 +111,10 @@ class UserConfig:
         kinds.whole(0), 0,
         'Messages of this user that may wait in all queues together; beyond it he gets "queue full".',
         group=USER_LIMITS, unit="messages", example="50000", otherwise="no limit of his own")
+    dailylimit: int = keyword(
+        kinds.whole(0, 2**31 - 1), 0,
+        "Messages a day (UTC) over all the user's sessions; what comes beyond it is refused as throttled.",
+        group=USER_LIMITS, unit="messages", example="100000", otherwise="no limit")
     maxparts: int | None = keyword(
         kinds.whole(1, 255), None, "Parts a message of this user may be split into; a longer one is refused.",
         group=USER_LIMITS, unit="parts", example="6", otherwise="as the connector's")
@@ -118,6 +134,10 @@ class UserConfig:
     perpartdlr: bool | None = keyword(
         kinds.FLAG, None, "Send one report for each part of a long message that was split here.",
         group=USER_MESSAGES, example="PERPARTDLR", otherwise="as the connector's")
+    logcontent: LogContent = keyword(
+        kinds.choice(LogContent), LogContent.FULL,
+        "What the message log keeps of the texts of this user's messages: all, letters and digits masked, or nothing.",
+        group=USER_MESSAGES, example="MASKED")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

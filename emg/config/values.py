@@ -90,6 +90,15 @@ class Operation(StrEnum):
     DATA = "data"
 
 
+class LogContent(StrEnum):
+    """What the log keeps of a message's text."""
+
+    FULL = "full"
+    MASKED = "masked"
+    """Each letter as x, each digit as 0."""
+    NONE = "none"
+
+
 class TextCharset(StrEnum):
     """Charset of plain text that comes without one; the values are names that Python knows."""
 
