@@ -1,5 +1,6 @@
 """The control API's answers as tables for a terminal. Which columns a table has is a table here."""
 
+import datetime as dt
 import os
 import sys
 import time
@@ -9,6 +10,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from emg.rules import money
 
 Columns = Sequence[tuple[str, str]]
 """(headline, field; a dotted field looks inside)."""
@@ -27,6 +30,10 @@ QUEUES: Columns = (
     ("Queue", "queue"), ("Messages", "size"), ("In memory", "in_memory"), ("On disk", "on_disk"),
     ("Deferred", "deferred"), ("In flight", "in_flight"), ("Oldest", "oldest_seconds"), ("Waits for", "waits_for"),
 )  # fmt: skip
+ACCOUNTS: Columns = (
+    ("Account", "account"), ("Disabled", "disabled"), ("Sessions", "sessions"), ("Limit", "sessions_limit"),
+    ("Accepted", "accepted"), ("Balance", "balance"), ("Not below", "lowest"), ("Currency", "currency"),
+)  # fmt: skip
 HEAD: Columns = (
     ("Message", "id"), ("Kind", "kind"), ("Account", "account"), ("From", "source"), ("To", "dest"),
     ("Accepted", "accepted"), ("Tries", "tries"), ("Maybe sent", "maybe_sent"),
@@ -44,6 +51,10 @@ _A_MOMENT = 100_000_000
 """A whole number above it is a time since 1970; below, a counter that has the name of a time."""
 _TIMES = frozenset({"accepted", "since", "received", "started", "expires", "due", "at", "again"})
 _AGES = frozenset({"oldest_seconds", "uptime_seconds", "seconds"})
+_NAMES = frozenset({"id", "number", "line", "process", "node"})
+"""Whole numbers that name something: shown without separators."""
+_MONEY = frozenset({"balance", "lowest", "credited", "charged", "price", "cost", "refund"})
+"""Micro-units."""
 _WIDTH = 200
 
 
@@ -72,11 +83,15 @@ def value(field: str, given: Any) -> str:
         return "yes" if given else ""
     if name in _TIMES and (isinstance(given, float) or (isinstance(given, int) and given > _A_MOMENT)):
         return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(given)) if given else ""
+    if name in _MONEY and isinstance(given, int):
+        return money.show(given)
     if name in _AGES and isinstance(given, int | float):
         return age(given)
+    if isinstance(given, dt.datetime):
+        return given.astimezone().strftime("%Y-%m-%d %H:%M:%S")
     if isinstance(given, list | tuple):
         return ", ".join(str(item) for item in given)
-    if isinstance(given, int) and name not in ("id", "number", "line", "process", "node"):
+    if isinstance(given, int) and name not in _NAMES and not name.endswith("_id"):
         return f"{given:,}"
     return str(given)
 
