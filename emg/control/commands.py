@@ -79,6 +79,11 @@ def sessions(call: Call) -> int:
     return call.print(answer, lambda: show.table(answer["sessions"], show.SESSIONS))
 
 
+def accounts(call: Call) -> int:
+    """All of them, or one."""
+    return _all_or_one(call, "accounts", show.ACCOUNTS, "session_list", show.SESSIONS, "\nSessions")
+
+
 def queues(call: Call) -> int:
     """All of them, or one."""
     return _all_or_one(call, "queues", show.QUEUES, "head", show.HEAD, "\nFirst messages")

@@ -108,6 +108,7 @@ COMMANDS = {
     "health": Command(commands.health, _no_arguments, "does it work: exit code 0 or 1"),
     "connectors": Command(commands.connectors, _optional_name, "connectors, or one of them"),
     "sessions": Command(commands.sessions, _session_filter, "sessions"),
+    "accounts": Command(commands.accounts, _optional_name, "accounts, or one of them: sessions and balance"),
     "queues": Command(commands.queues, _optional_name, "queues, or one of them: its head and why it waits"),
     "hold": Command(commands.hold, _name, "let a queue wait; also over restarts"),
     "release": Command(commands.release, _name, "let it go on"),

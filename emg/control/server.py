@@ -21,7 +21,7 @@ import msgspec
 from gevent.pool import Pool
 from gevent.pywsgi import WSGIHandler, WSGIServer
 
-from emg.control import connectors, messages, metrics, overview, queues
+from emg.control import accounts, connectors, messages, metrics, overview, queues
 from emg.control.routes import Gateway, Request, Route, Status, Table, Text
 from emg.engine.operations import Operations
 from emg.engine.port import Port
@@ -62,7 +62,7 @@ class Api:
 
 PUBLIC = (*overview.PUBLIC, *metrics.ROUTES)
 """What METRICS= offers."""
-TABLE = Table((*overview.ROUTES, *connectors.ROUTES, *queues.ROUTES, *messages.ROUTES, *PUBLIC))
+TABLE = Table((*overview.ROUTES, *connectors.ROUTES, *queues.ROUTES, *messages.ROUTES, *accounts.ROUTES, *PUBLIC))
 
 
 class _Handler(WSGIHandler):

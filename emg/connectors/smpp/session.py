@@ -24,8 +24,8 @@ from emg.session.tls import TlsPipe
 from emg.text.errors import TextError
 from emg.wire.smpp.events import Answer, Broken, Note, Request, Unanswered, Unbound, Why
 from emg.wire.smpp.machine import Machine, Timers
-from emg.wire.smpp.names import RESPONSE, Status
-from emg.wire.smpp.pdus import BY_COMMAND, Pdu
+from emg.wire.smpp.names import RESPONSE, Status, Tag, Version
+from emg.wire.smpp.pdus import BY_COMMAND, DataSmResp, Pdu, SubmitSmResp
 
 LINK_SECONDS = 15.0
 """At most so long an answer to enquire_link takes, whatever OPTIMEOUT gives to messages: nothing has to be kept for it."""
@@ -189,18 +189,24 @@ class Session:
         """A request was refused: note it, and answer with its cause. What is no `Rejected` is a spool without room: "busy"."""
         rejected = error if isinstance(error, Rejected) else Rejected(Cause.SPOOL_FULL, str(error))
         self.note_refusal(pdu, rejected)
-        self.refuse(pdu, status_of(rejected.cause))
+        self.refuse(pdu, status_of(rejected.cause), rejected.cause.value)
 
     def note_refusal(self, pdu: Pdu, error: Rejected) -> None:
         """Count and log it, bounded: a client that is refused a thousand times a second does not fill the disk."""
         self.port.counters.refused += 1
         self.engine.logs.refusal(self.log, self.name, type(pdu).__name__, error)
 
-    def refuse(self, request: Pdu, status: int) -> None:
-        """Answer with an error in the request's own response."""
+    def refuse(self, request: Pdu, status: int, reason: str = "") -> None:
+        """Answer with an error in the request's own response; with the reason in words where the version has a parameter for it
+        (SMPP 5.0 §4.8.4.2). Older clients need not expect one there.
+        """
         response = BY_COMMAND.get(request.command_id | RESPONSE)
-        if response is not None:
-            self.respond(response(sequence=request.sequence, status=status))
+        if response is None:
+            return
+        answer = response(sequence=request.sequence, status=status)
+        if reason and self.machine.version >= Version.V50 and isinstance(answer, SubmitSmResp | DataSmResp):
+            answer.tlvs = ((Tag.ADDITIONAL_STATUS_INFO_TEXT, reason.encode() + b"\0"),)
+        self.respond(answer)
 
     def respond(self, pdu: Pdu) -> None:
         """Answer a request of the peer; too late is no fault."""

@@ -22,7 +22,7 @@ def gateway(tmp_path: Path) -> Iterator[SmallGateway]:
 
 
 LOOKING = (
-    ["status"], ["health"], ["connectors"], ["connectors", "one"], ["sessions"], ["queues"], ["queues", "one"], ["orphans"],
+    ["status"], ["health"], ["connectors"], ["connectors", "one"], ["sessions"], ["accounts"], ["accounts", "acme"], ["queues"], ["queues", "one"], ["orphans"],
     ["explain", "46701234567", "--connector", "customers"], ["metrics"],
 )  # fmt: skip
 

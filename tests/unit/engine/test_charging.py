@@ -1,0 +1,390 @@
+"""Charging on a real spool: balances never pass their bound, prices are given back as their rows say, and the spool keeps what the events say.
+
+Prices here: 0.010 a part by `one`, 0.030 by `two`, cost a third of that; the last digit of a prefix chooses when a price is given back.
+"""
+
+import random
+from dataclasses import replace
+
+import gevent
+import pytest
+
+from emg.config.model import MessageMode
+from emg.engine import charging, events
+from emg.errors import Cause, Rejected, SpoolError
+from emg.message import Encoding, Report, State
+from emg.rules.billing import Billing
+from emg.rules.numbering import Numbering
+from emg.rules.prices import PriceTable
+from emg.text.split import split
+from tests.engines import SmallEngine, short
+
+PRICES = """\
+prefix,account,connector_in,connector_out,price,cost,currency,valid_from,valid_until,refund
+460,,,one,0.010,0.004,EUR,,,never
+461,,,one,0.010,0.004,EUR,,,refused
+462,,,one,0.010,0.004,EUR,,,undelivered
+46,,,two,0.030,0.010,EUR,,,refused
+"""
+PRICE = 10_000
+NEVER, REFUSED, UNDELIVERED = "46012345678", "46112345678", "46212345678"
+ACME = Billing(7, 1, "EUR", True, None, 10 * PRICE, 0)
+SECONDS = 10.0
+
+
+class Charged(SmallEngine):
+    """A small engine with prices, whose account `acme` is pre-paid with ten messages' worth."""
+
+    def __init__(self, folder, **settings):
+        super().__init__(folder, **settings)
+        self.charging = self.engine.charging
+        self.charging.prices = PriceTable.parse(PRICES)
+        self.bill()
+
+    def bill(self, **changes):
+        facts = ACME
+        for name, value in changes.items():
+            facts = Billing(**{**{each: getattr(facts, each) for each in facts.__struct_fields__}, name: value})
+        self.charging.configure({"acme": facts})
+
+    @property
+    def charged(self):
+        return self.charging.by_account["acme"].charged
+
+    def kept(self):
+        """What the spool's file says that the account was charged."""
+        rows = self.rows("SELECT charged FROM balance WHERE account = 7")
+        return rows[0][0] if rows else 0
+
+    def told(self):
+        """What the events say."""
+        taken = sum(event.price for event in self.events(events.Accepted) if event.payer == 7)
+        return taken - sum(event.refund for event in self.events(events.Ended) if event.payer == 7)
+
+    def agrees(self):
+        """Memory, file and events say the same; gives it."""
+        assert self.charged == self.kept() == self.told()
+        return self.charged
+
+    def send(self, dest=REFUSED, **more):
+        """Submit one message; its id."""
+        return self.submit(1, lambda _number: short(dest, **more))[0]
+
+    def report(self, number, state):
+        """The operator reports; the error that he is answered with."""
+        told = []
+        ids = (f"r{number}",)
+        self.engine.reporter.take(
+            self.engine.ports["one"], Report(0, state, remote_id=ids[0]), ids, "", lambda _, error: told.append(error), None
+        )  # fmt: skip
+        until(lambda: told)
+        return told[0]
+
+
+@pytest.fixture
+def it(tmp_path):
+    made = Charged(tmp_path)
+    yield made
+    made.close()
+
+
+def until(true):
+    with gevent.Timeout(SECONDS):
+        while not true():
+            gevent.sleep(0.001)
+
+
+def refused_as(cause):
+    return pytest.raises(Rejected, check=lambda error: error.cause is cause)
+
+
+# -- what is let through
+
+
+def test_a_prepaid_account_sends_what_it_has_and_not_one_message_more(it):
+    for _ in range(10):
+        it.send()
+    with refused_as(Cause.NO_CREDIT):
+        it.send()
+    assert it.agrees() == 10 * PRICE
+    assert it.count("one") == 10
+
+
+def test_what_is_left_buys_what_it_can(it):
+    it.bill(credited=25_000)
+    it.send()
+    with refused_as(Cause.NO_CREDIT):
+        it.send(body=b"x" * 300)
+    it.send()
+    assert it.agrees() == 20_000
+
+
+def test_a_postpaid_account_goes_down_to_its_limit(it):
+    it.bill(prepaid=False, credited=0, credit_limit=3 * PRICE)
+    for _ in range(3):
+        it.send()
+    with refused_as(Cause.NO_CREDIT):
+        it.send()
+    assert it.charging.by_account["acme"].balance == -3 * PRICE
+
+
+def test_a_postpaid_account_without_limit_is_never_refused(it):
+    it.bill(prepaid=False, credited=0, credit_limit=None)
+    for _ in range(30):
+        it.send()
+    assert it.agrees() == 30 * PRICE
+
+
+def test_a_topup_counts_at_once_and_charges_go_on_where_they_stood(it):
+    for _ in range(10):
+        it.send()
+    it.bill(credited=11 * PRICE)
+    it.send()
+    with refused_as(Cause.NO_CREDIT):
+        it.send()
+
+
+def test_what_is_free_needs_no_balance(it):
+    it.charging.prices = PriceTable.parse("prefix,price,currency\n46,0,EUR\n")
+    it.bill(credited=0)
+    it.send()
+    assert it.agrees() == 0
+
+
+def test_an_account_that_is_billed_needs_a_price(it):
+    with refused_as(Cause.NO_PRICE):
+        it.send("4912345")
+    it.bill(currency="SEK")
+    with refused_as(Cause.NO_PRICE):
+        it.send()
+    assert it.count("one") == 0
+
+
+def test_without_any_price_nothing_is_charged(it):
+    it.charging.prices = PriceTable()
+    it.send("4912345")
+    assert it.agrees() == 0
+
+
+def test_an_account_of_the_file_is_priced_for_the_log_alone(it):
+    it.send(account="other")
+    it.send("4912345", account="other")
+    priced, unpriced = it.events(events.Accepted)
+    assert (priced.price, priced.cost, priced.currency, priced.payer) == (PRICE, 4_000, "EUR", 0)
+    assert (unpriced.price, unpriced.price_row, unpriced.currency) == (0, 0, "")
+    assert it.kept() == 0
+
+
+def test_each_part_costs(tmp_path):
+    it = Charged(tmp_path, two="MESSAGEMODE=PAYLOAD")
+    it.bill(prepaid=False)
+    it.send(body=b"x" * 161)
+    it.send(body=b"x" * 160)
+    it.send(body=b"x" * 400)
+    it.send(encoding=Encoding.UCS2, body="й".encode("utf-16-be") * 71)
+    assert [event.price // PRICE for event in it.events(events.Accepted)] == [2, 1, 3, 2]
+    assert [event.parts for event in it.events(events.Accepted)] == [2, 1, 3, 2]
+    port = it.engine.ports["customers"]
+    port.configure(replace(port.config, route="two"), port.retry)
+    it.engine.router.forget()
+    it.send(body=b"x" * 400)  # it leaves as one, and is paid for as three
+    last = it.events(events.Accepted)[-1]
+    assert (last.price, last.cost, last.parts) == (90_000, 30_000, 3)
+    assert it.count("two") == 1
+    it.agrees()
+    it.close()
+
+
+def test_the_log_learns_which_row_and_network(it):
+    it.charging.numbering = Numbering.parse("prefix,country,name,mcc,mnc\n461,SE,Tele,240,07\n")
+    it.engine.receiver.logs_text = True
+    it.send()
+    (event,) = it.events(events.Accepted)
+    assert (event.price_row, event.prefix, event.network) == (3, "461", "24007")
+
+
+# -- what is given back
+
+
+def never_sent(it, number):
+    it.engine.lanes.remove(number, Cause.DELETED)
+
+
+def not_taken(it, number):
+    port = it.engine.ports["one"]
+    carrier, _sent = it.carrier("one", answering=False)
+    until(lambda: carrier.transmitted)
+    it.engine.deliverer.refused(port, carrier, carrier.in_flight[number], 11, Cause.BAD_DESTINATION)
+
+
+def taken(it, number):
+    carrier, sent = it.carrier("one")
+    until(lambda: number in sent)
+    it.lanes.detach(carrier)
+
+
+def not_delivered(it, number):
+    taken(it, number)
+    assert it.report(number, State.FAILED) is None
+
+
+def delivered(it, number):
+    taken(it, number)
+    assert it.report(number, State.DELIVERED) is None
+
+
+def without_news(it, number):
+    taken(it, number)
+    it.engine.reporter.expired(it.engine.open_reports.recent(number))
+
+
+@pytest.mark.parametrize(
+    ("ending", "dests"),
+    [
+        (never_sent, (REFUSED, UNDELIVERED)),
+        (not_taken, (REFUSED, UNDELIVERED)),
+        (not_delivered, (UNDELIVERED,)),
+        (delivered, ()),
+        (without_news, ()),
+    ],
+)
+@pytest.mark.parametrize("dest", [NEVER, REFUSED, UNDELIVERED])
+def test_a_price_is_given_back_as_its_row_says(it, ending, dests, dest):
+    number = it.send(dest)
+    ending(it, number)
+    assert it.spool.flush()
+    assert it.agrees() == (0 if dest in dests else PRICE)
+    (end,) = it.events(events.Ended)
+    assert end.refund == (PRICE if dest in dests else 0)
+
+
+def test_parts_are_given_back_one_by_one(it):
+    number = it.send(UNDELIVERED, body=b"x" * 400)
+    carrier, sent = it.carrier("one")
+    until(lambda: len(sent) == 3)
+    it.lanes.detach(carrier)
+    for part, state in zip(sent, (State.DELIVERED, State.FAILED, State.FAILED), strict=True):
+        it.report(part, state)
+    assert it.agrees() == PRICE
+    ends = {event.id: event.refund for event in it.events(events.Ended)}
+    assert ends == {number: 0, sent[0]: 0, sent[1]: PRICE, sent[2]: PRICE}
+    parents = {event.id: event.parent for event in it.events(events.Ended)}
+    assert parents == {number: 0, **dict.fromkeys(sent, number)}
+
+
+def test_parts_that_are_joined_are_paid_one_by_one_and_given_back_together(it):
+    port = it.engine.ports["customers"]
+    port.configure(replace(port.config, messagemode=MessageMode(join=True)), port.retry)
+    pieces = split(b"y" * 400, Encoding.GSM7, b"", reference=9, wide_reference=False, limit=255)
+    numbers = [it.send(REFUSED, udh=udh, body=body) for udh, body in pieces]
+    assert it.agrees() == 3 * PRICE
+    assert [event.price for event in it.events(events.Joined)] == [PRICE] * 3
+    for number in list(it.lanes.get("one").waiting):
+        it.engine.lanes.remove(number, Cause.DELETED)
+    assert it.agrees() == 0
+    refunds = {event.id: event.refund for event in it.events(events.Ended)}
+    assert all(refunds[number] == 0 for number in numbers)
+    assert sum(refunds.values()) == 3 * PRICE
+
+
+def test_a_move_tells_the_new_cost(it):
+    it.submit(2, lambda _number: short(REFUSED))
+    port = it.engine.ports["two"]
+    message = next(iter(it.lanes.get("one").waiting.values()))
+    assert it.charging.cost(message, port) == 10_000
+    assert it.charging.cost(short("4912"), port) == -1
+
+
+# -- faults
+
+
+def test_what_could_not_be_kept_costs_nothing(it, monkeypatch):
+    it.send()
+    full(it, monkeypatch)
+    told = []
+    it.engine.receiver.receive(
+        short(REFUSED), it.engine.ports["customers"], it.engine.sender("acme"), lambda _, error: told.append(error), None
+    )  # fmt: skip
+    it.engine.receiver.receive(
+        short(REFUSED, body=b"x" * 400), it.engine.ports["customers"], it.engine.sender("acme"), lambda *_: None, None
+    )
+    assert it.charged == 5 * PRICE
+    until(lambda: told)
+    assert isinstance(told[0], SpoolError)
+    assert it.charged == PRICE
+    monkeypatch.undo()
+    assert it.agrees() == PRICE
+
+
+def test_a_refund_that_could_not_be_kept_is_made_once_when_the_report_comes_again(it, monkeypatch):
+    number = it.send(UNDELIVERED)
+    taken(it, number)
+    assert it.spool.flush()
+    full(it, monkeypatch)
+    assert isinstance(it.report(number, State.FAILED), SpoolError)
+    assert it.charged == PRICE
+    monkeypatch.undo()
+    assert it.report(number, State.FAILED) is None
+    assert it.report(number, State.FAILED) is None
+    assert it.agrees() == 0
+
+
+def full(it, monkeypatch):
+    """Commits fail until the patch is undone."""
+    monkeypatch.setattr("emg.spool.batch.write", no_room)
+
+
+def no_room(*_arguments):
+    import sqlite3
+
+    raise sqlite3.OperationalError("database or disk is full")
+
+
+def test_a_restart_goes_on_where_the_last_commit_was(tmp_path):
+    it = Charged(tmp_path)
+    for _ in range(4):
+        it.send()
+    it.close()
+    again = Charged(tmp_path)
+    again.bill(charged=1)  # the recorder's copy lags behind
+    assert again.agrees() == 4 * PRICE
+    again.close()
+
+
+def test_a_new_spool_begins_with_the_recorders_copy(it):
+    it.charging.configure({"acme": Billing(8, 1, "EUR", True, None, 10 * PRICE, 4 * PRICE)})
+    assert it.charged == 4 * PRICE
+
+
+def test_an_account_that_is_gone_still_gets_its_money_back(it):
+    number = it.send()
+    it.charging.configure({})
+    never_sent(it, number)
+    assert it.kept() == 0
+    it.bill()
+    assert it.agrees() == 0
+
+
+def test_whatever_happens_memory_file_and_events_agree(tmp_path):
+    chance = random.Random(17)
+    it = Charged(tmp_path)
+    it.bill(credited=60 * PRICE)
+    refused = 0
+    for _ in range(120):
+        try:
+            number = it.send(chance.choice((NEVER, REFUSED, UNDELIVERED)), body=b"x" * chance.choice((10, 10, 200)))
+        except Rejected:
+            refused += 1
+            continue
+        if number in it.lanes.get("one").waiting:
+            chance.choice((never_sent, delivered, not_delivered, without_news, lambda *_: None))(it, number)
+        assert it.charged <= 60 * PRICE
+    assert refused
+    it.agrees()
+    it.close()
+
+
+def test_shares_of_a_price_add_up():
+    parts = [short() for _ in range(3)]
+    charging.share(charging.Charge(7, 10, 1), parts)
+    assert [part.charge.price for part in parts] == [4, 3, 3]
