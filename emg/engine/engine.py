@@ -16,6 +16,7 @@ from emg.config.model import ServerConfig, UserConfig
 from emg.engine import shares
 from emg.engine.charging import Charging
 from emg.engine.conclude import Concluder
+from emg.engine.daily import DailyCounts
 from emg.engine.deliver import Deliverer
 from emg.engine.joining import HELD, Joiner
 from emg.engine.lanes import Lanes
@@ -67,6 +68,7 @@ class Engine:
     senders: dict[str, Sender] = field(default_factory=dict)
     logins: LoginGuard = field(default_factory=LoginGuard)
     passwords: Passwords = field(default_factory=Passwords)
+    daily: DailyCounts | None = None
     profiler: Profiler = field(init=False)
 
     def __post_init__(self) -> None:
@@ -78,7 +80,7 @@ class Engine:
         """The account's limits, shared by all its sessions."""
         sender = self.senders.get(account)
         if sender is None:
-            sender = self.senders[account] = Sender(account, self.users.get(account))
+            sender = self.senders[account] = Sender(account, self.users.get(account), self.daily)
         return sender
 
     def inspect(
@@ -187,6 +189,7 @@ def build(config: ServerConfig, logs: Logs, spool: Spool, recovered: Recovered, 
         deliverer,
         config.users,
         charging,
+        daily=DailyCounts(spool, recovered.daily),
     )
 
 

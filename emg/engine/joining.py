@@ -128,6 +128,8 @@ class Joiner:
         lane, port, why = way
         number = self._spool.next_id()
         row = self._receiver.charging.reserve(message, None, origin, port)
+        if sender.daily is not None:
+            sender.daily.add(message.accepted)
         if held is None:
             held = self._held[key] = _Held(key, message.accepted, spot.total)
         message.id = number
@@ -150,8 +152,11 @@ class Joiner:
         if error is None:
             origin.counters.accepted += 1
             sender.accepted += 1
-        elif message.charge is not None:
-            self._receiver.charging.give_back(message.charge.payer, message.charge.price)
+        else:
+            if sender.daily is not None:
+                sender.daily.undo(message.accepted)
+            if message.charge is not None:
+                self._receiver.charging.give_back(message.charge.payer, message.charge.price)
         if error is not None and held.parts.get(number) is message:
             del held.parts[number]
             self.count -= 1

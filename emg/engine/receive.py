@@ -17,6 +17,7 @@ import msgspec
 from emg.config.model import LongOut, UserConfig
 from emg.engine import events
 from emg.engine.charging import Charging, share
+from emg.engine.daily import Daily, DailyCounts
 from emg.engine.joining import Joiner, spot_of
 from emg.engine.lane import Lane
 from emg.engine.lanes import Lanes
@@ -48,23 +49,31 @@ log = logging.getLogger("emg.engine")
 class Sender:
     """Who a message comes from: limits that are his. One an account, shared by all its sessions."""
 
-    __slots__ = ("accepted", "bucket", "content", "name", "queued", "refused", "sessions", "user")
+    __slots__ = ("_counts", "accepted", "bucket", "content", "daily", "name", "queued", "refused", "sessions", "user")
 
-    def __init__(self, name: str, user: UserConfig | None) -> None:
+    def __init__(self, name: str, user: UserConfig | None, counts: DailyCounts | None = None) -> None:
         self.name = name
         self.user = user
+        self._counts = counts
         self.accepted = 0
         self.refused = 0
         self.sessions = 0
         """Bound now, over all connectors."""
         self.bucket: TokenBucket | None = None
+        self.daily: Daily | None = None
         self.configure(user)
 
     def configure(self, user: UserConfig | None) -> None:
-        """Take the limits of a new configuration."""
+        """Take the limits of a new configuration; what has been used of them stays used."""
         self.user = user
-        self.content = str(getattr(user, "logcontent", "full")).lower()
-        self.bucket = TokenBucket(user.throughput) if user is not None and user.throughput else None
+        self.content = "full" if user is None else str(user.logcontent)
+        if user is None or not user.throughput:
+            self.bucket = None
+        elif self.bucket is None:
+            self.bucket = TokenBucket(user.throughput)
+        else:
+            self.bucket.change(user.throughput)
+        self.daily = self._counts.of(self.name, user.dailylimit) if user is not None and self._counts else None
 
 
 class Limits(msgspec.Struct):
@@ -101,7 +110,7 @@ class Receiver:
         """Take a message in; gives its id. Raises Rejected or SpoolError (full), and then nothing was kept."""
         user = sender.user
         now = message.accepted
-        self._admit(origin, sender)
+        self._admit(origin, sender, now)
         if self.lists is not None:
             self._ask_lists(self.lists, message, origin)
         lane, port, why = self._router.route(message, origin, user, now)
@@ -113,6 +122,8 @@ class Receiver:
         message.id = self._spool.next_id()
         parts = self._cut(message, port, user, origin) if len(message.body) + len(message.udh) > SHORT else None
         row = self.charging.reserve(message, parts, origin, port)  # the last that can refuse: what follows keeps it
+        if sender.daily is not None:
+            sender.daily.add(now)
         if parts is None:
             self._spool.accept(message, lane.number, self._lanes.add(message, lane))
         else:
@@ -144,7 +155,7 @@ class Receiver:
                 event.text = masked(message.body, message.encoding) if event.masked else message.body
         return event
 
-    def _admit(self, origin: Port, sender: Sender) -> None:
+    def _admit(self, origin: Port, sender: Sender, received: float) -> None:
         if not self.open:
             raise Rejected(Cause.STOPPING)
         self._spool.admit()
@@ -155,6 +166,9 @@ class Receiver:
                 raise Rejected(Cause.THROTTLED, f"account {sender.name} sends faster than {bucket.rate:g}/s")
             if port_bucket is not None and not port_bucket.take(now):
                 raise Rejected(Cause.THROTTLED, f"connector {origin.name} receives faster than {port_bucket.rate:g}/s")
+        if sender.daily is not None and sender.daily.used_up(received):
+            limit = sender.daily.limit
+            raise Rejected(Cause.THROTTLED, f"account {sender.name} has sent all {limit} messages of the day (UTC)")
         shares, user = self._lanes.shares, sender.user
         if shares is not None and user is not None and 0 < user.maxqueuesize <= shares.count(user.name):
             raise Rejected(Cause.QUEUE_FULL, f"{user.maxqueuesize} messages of account {user.name} wait already")
@@ -253,6 +267,8 @@ class Receiver:
             origin.counters.accepted += 1
             sender.accepted += 1
         else:
+            if sender.daily is not None:
+                sender.daily.undo(message.accepted)
             if parts is not None:
                 self._groups.forget(message.id)
             for part in parts or (message,):

@@ -49,6 +49,8 @@ class Recovered(msgspec.Struct):
     open_reports: int
     balances: dict[int, int]
     """Account id → what it was charged."""
+    daily: dict[str, int]
+    """Settings of `emg.engine.daily`, by name."""
     clean: bool
     damaged: str = ""
     """Where a damaged file was set aside."""
@@ -282,5 +284,6 @@ def _recover(db: sqlite3.Connection) -> Recovered:
         orphans=db.execute("SELECT number, provider, remote_id, received, body FROM orphan ORDER BY number").fetchall(),
         open_reports=db.execute("SELECT count(*) FROM open_report").fetchone()[0],
         balances=dict(db.execute("SELECT account, charged FROM balance")),
+        daily=dict(db.execute("SELECT name, value FROM setting WHERE name GLOB 'daily/*'")),
         clean=bool(_setting(db, "clean", 1)),  # a new spool was never left open
     )

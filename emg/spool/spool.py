@@ -86,6 +86,10 @@ class Spool:
         self._pending.settings["next_id"] = limit
         self.when_kept(kept, limit)
 
+    def note(self, name: str, value: int) -> None:
+        """Keep a number under a name with the next commit; of several for one name, the last."""
+        self._pending.settings[name] = value
+
     def queue_number(self, name: str) -> int:
         """The number that stands for a queue's name in the table."""
         number = self._queues.get(name)
