@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 from emg.config import hashes, kinds
 from emg.config.keywords import Kind, table
 from emg.config.model import UserConfig
+from emg.config.values import LogContent
 from emg.rules import csv_rows, rows
 from emg.rules.faults import Fault
 from emg.rules.rows import AMOUNT, CURRENCY, LIMIT, MAILS, Field, Fields, Known, RowFaults
@@ -24,6 +25,8 @@ ANY: Final = "*"
 EVERYWHERE: Final = ("0.0.0.0/0", "::/0")
 AUTO: Final = 0
 """`windowsize` of an account: WINDOWSIZE=auto."""
+LARGEST_COUNT: Final = 2**31 - 1
+"""What a column of the table holds."""
 LONGEST_LOGIN: Final = 15
 LONGEST_SMPP_PASSWORD: Final = 8
 LONGEST_PASSWORD: Final = 256
@@ -69,10 +72,12 @@ def _show_percent(hundredths: int) -> str:
     return f"{whole}.{rest:02d}".rstrip("0").rstrip(".")
 
 
-def _user(name: str, default: Any = "", *, kind: Kind[Any] | None = None, group: str, refers: str = "") -> Field:
+def _user(
+    name: str, default: Any = "", *, keyword: str = "", kind: Kind[Any] | None = None, group: str, refers: str = ""
+) -> Field:
     """A field that is a keyword of a USER section too."""
-    keyword = _USER[name.upper()]
-    return Field(name, kind or keyword.kind, default, keyword.about, group=group, refers=refers)
+    row = _USER[keyword or name.upper()]
+    return Field(name, kind or row.kind, default, row.about, group=group, refers=refers)
 
 
 def _from_user(name: str) -> Kind[str]:
@@ -94,8 +99,8 @@ ACCOUNT: Final[Fields] = rows.table(
     _user("sessions", 10, group=LIMITS),
     _user("throughput", 0.0, group=LIMITS),
     _user("windowsize", None, kind=Kind("window", kinds.WINDOW.says, _window, _show_window), group=LIMITS),
-    _user("maxqueuesize", 0, group=LIMITS),
-    Field("daily_limit", kinds.whole(0, 2**31 - 1), 0, "Messages a day (UTC), 0 for no limit.", group=LIMITS),
+    _user("maxqueuesize", 0, kind=kinds.whole(0, LARGEST_COUNT), group=LIMITS),
+    _user("daily_limit", 0, keyword="DAILYLIMIT", group=LIMITS),
     _user("maxparts", None, group=LIMITS),
     _user("operations", kind=_from_user("operations"), group=LIMITS),
     _user("force_sourceaddr", group=MESSAGES),
@@ -103,7 +108,7 @@ ACCOUNT: Final[Fields] = rows.table(
     _user("route", group=MESSAGES, refers="connectors"),
     _user("routedlr", group=MESSAGES, refers="connectors"),
     _user("perpartdlr", None, group=MESSAGES),
-    Field("content", rows.one_of("full", "masked", "none"), "full", "What the log keeps of messages' texts.", group=MESSAGES),
+    _user("content", "full", keyword="LOGCONTENT", kind=rows.one_of(*LogContent), group=MESSAGES),
     Field("note", rows.words(2000, lines=True), "", "For people's eyes.", group=OTHER),
 )  # fmt: skip
 

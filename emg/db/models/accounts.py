@@ -8,7 +8,7 @@ copy of what the gateway has counted. So each number has one writer, and neither
 import datetime as dt
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import Double, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from emg.db.models.base import BIG, CHARSET, Base, Currency, Key, Money, Name, Prose, UtcTime, When, Word, words
@@ -83,9 +83,10 @@ class Account(Base):
     """*Scheduler*."""
 
     sessions: Mapped[int] = mapped_column(default=10)
-    throughput: Mapped[float] = mapped_column(default=0.0)
+    throughput: Mapped[float] = mapped_column(Double, default=0.0)
     """Messages a second, 0 for no limit."""
     windowsize: Mapped[int | None]
+    """0: WINDOWSIZE=auto."""
     maxqueuesize: Mapped[int] = mapped_column(default=0)
     """Messages that may wait in all queues, 0 for no bound of its own."""
     daily_limit: Mapped[int] = mapped_column(default=0)

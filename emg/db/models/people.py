@@ -3,7 +3,7 @@
 import datetime as dt
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import Double, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from emg.db.models.base import BIG, Base, Key, Prose, UtcTime, When, Word, words
@@ -61,7 +61,7 @@ class ApiKey(Base):
     customer_id: Mapped[int | None] = mapped_column(BIG, ForeignKey("customer.id", ondelete="CASCADE"), index=True)
     """NULL: the owner's own."""
     scopes: Mapped[Prose] = mapped_column(default="")
-    rate: Mapped[float] = mapped_column(default=10.0)
+    rate: Mapped[float] = mapped_column(Double, default=10.0)
     """Requests a second."""
     locked: Mapped[bool] = mapped_column(default=False)
     expires: Mapped[dt.datetime | None] = mapped_column(UtcTime)
