@@ -46,5 +46,6 @@ def write(session: Session, actor: Actor, given: Mapping[str, str]) -> bool:
     changes.flush(session, next(iter(wanted)), "somebody else has just set this")
     for name in sorted(wanted):
         if wanted[name] != before[name]:
-            changes.tell(session, actor, "change", TABLE, name, {"value": before[name]}, {"value": wanted[name]})
+            column = "password" if SETTINGS[name].secret else "value"  # the audit log shows no password
+            changes.tell(session, actor, "change", TABLE, name, {column: before[name]}, {column: wanted[name]})
     return True
