@@ -26,5 +26,5 @@ def touch(session: Session, subject: str) -> None:
 
 def current(session: Session) -> dict[str, int]:
     """The number of each subject, 0 where it was never changed."""
-    found = dict(session.execute(select(Revision.subject, Revision.number)).tuples().all())
-    return {subject: found.get(subject, 0) for subject in SUBJECTS}
+    found = session.execute(select(Revision.subject, Revision.number))
+    return dict.fromkeys(SUBJECTS, 0) | {subject: number for subject, number in found if subject in SUBJECTS}

@@ -21,8 +21,8 @@ TABLE: Final = ("setting", "setting")
 
 def read(session: Session) -> dict[str, Any]:
     """All settings with their values."""
-    kept = dict(session.execute(select(Setting.name, Setting.value)).tuples().all())
-    known = {name: text for name, text in kept.items() if name in SETTINGS}
+    kept = session.execute(select(Setting.name, Setting.value))
+    known = {name: text for name, text in kept if name in SETTINGS}
     found, _faults = rows.values_of(SETTINGS, known, changes.NOWHERE, whole=True)
     return {field.name: found.get(field.name, field.default) for field in SETTINGS.values()}
 

@@ -25,6 +25,8 @@ ANY: Final = "*"
 EVERYWHERE: Final = ("0.0.0.0/0", "::/0")
 AUTO: Final = 0
 """`windowsize` of an account: WINDOWSIZE=auto."""
+NAME: Final = kinds.GROUP_NAME
+"""What a login is made of; never a `~`, which marks deleted accounts."""
 LARGEST_COUNT: Final = 2**31 - 1
 """What a column of the table holds."""
 LONGEST_LOGIN: Final = 15
@@ -51,6 +53,10 @@ def _hash(given: str) -> str:
     if not hashes.is_sound(given) or len(given) > 255:
         raise ValueError("must be an argon2 hash, which `emg password` makes")
     return given
+
+
+def _one_or_any(given: str) -> str:
+    return given if given == ANY else NAME.parse(given)
 
 
 def _country(given: str) -> str:
@@ -83,9 +89,6 @@ def _user(
 def _from_user(name: str) -> Kind[str]:
     return rows.stored(_USER[name.upper()].kind)
 
-
-NAME: Final = kinds.GROUP_NAME
-"""What a login is made of; never a `~`, which marks deleted accounts."""
 
 ACCOUNT: Final[Fields] = rows.table(
     Field("name", NAME, "", "The login.", needed=True),
@@ -130,7 +133,7 @@ CUSTOMER: Final[Fields] = rows.table(
 
 ACCESS_ROW: Final[Fields] = rows.table(
     Field("network", rows.stored(kinds.NETWORK), "", "From where.", needed=True),
-    Field("connector", NAME, ANY, "At which connector.", refers="connectors"),
+    Field("connector", Kind("connector", "a connector or *", _one_or_any), ANY, "At which.", refers="connectors"),
 )
 
 COLUMNS: Final = (*ACCOUNT, "access")
@@ -153,7 +156,7 @@ def access(text: str, known: Known) -> list[Access]:
     faults: list[Fault] = []
     for word in text.replace(",", " ").split():
         network, _, connector = word.partition("@")
-        given = {"network": network, "connector": "" if connector == ANY else connector}
+        given = {"network": network, "connector": connector}
         for one in EVERYWHERE if network == ANY else (network,):
             values, wrong = rows.values_of(ACCESS_ROW, given | {"network": one}, known, whole=True)
             if wrong:

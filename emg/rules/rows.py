@@ -106,7 +106,7 @@ def _value(field: Field, given: str, known: Known) -> Any:
         return field.default
     value = field.kind.parse(given)
     names = getattr(known, field.refers) if field.refers else None
-    if names is not None and value not in names:
+    if names is not None and value not in names and value != field.default:
         raise ValueError(f"there is no {field.refers.removesuffix('s')} {value!r}")
     return value
 
