@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
+from emg.config.model import UserConfig
+
 Network = IPv4Network | IPv6Network
 
 CACHED: Final = 1024
@@ -78,3 +80,14 @@ def _unmapped(network: Network) -> Network:
 
 
 EVERYBODY: Final = Networks((), everybody=True)
+
+
+def may_log_in(user: UserConfig, connector: str, ip: str) -> bool:
+    """At this connector and from this address. An account of the database needs an access row that says so."""
+    if user.connector and connector not in user.connector:
+        return False
+    if user.access and not Networks(user.access).allows(ip):
+        return False
+    if user.pairs is None:
+        return True
+    return Networks(pair.network for pair in user.pairs if pair.connector in ("*", connector)).allows(ip)

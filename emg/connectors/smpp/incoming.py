@@ -8,7 +8,7 @@ password is answered later and later, and logged once a minute.
 import itertools
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import gevent
@@ -22,7 +22,7 @@ from emg.engine.engine import Engine
 from emg.engine.passwords import Busy
 from emg.engine.port import Port
 from emg.message import Message
-from emg.rules.access import EVERYBODY, Networks
+from emg.rules.access import EVERYBODY, Networks, may_log_in
 from emg.rules.address import Addressing
 from emg.session.listen import Listener
 from emg.session.tls import TlsPipe, server_context
@@ -30,6 +30,9 @@ from emg.wire.smpp.events import BindRequested, Broken, Unbound
 from emg.wire.smpp.machine import Machine, Role
 from emg.wire.smpp.names import Status
 from emg.wire.smpp.pdus import Bind, BindReceiver, BindTransmitter, Pdu
+
+END_SECONDS = 1.0
+"""For the answers that are due to a session whose account may not log in any more."""
 
 log = logging.getLogger("emg.connector")
 
@@ -66,6 +69,12 @@ class IncomingConnector:
         self.timers = timers_of(config)
         for session in self._sessions.values():
             session.reconfigure()
+
+    def accounts_changed(self, names: Collection[str]) -> None:
+        """These accounts are other than they were, or gone; sessions of others are not touched."""
+        for session in list(self._sessions.values()):
+            if session.account in names:
+                session.reconfigure()
 
     def start(self) -> None:
         """Listen. Raises EmgError."""
@@ -164,9 +173,10 @@ class IncomingSession(Session):
         if not self.account:
             return
         user = self.engine.users.get(self.account)
-        if user is None or user.disabled or not self._admits(user) or not self._from_allowed(user):
+        if user is None or user.disabled or not may_log_in(user, self.port.name, self.ip):
             self.log.info("session %s %s is ended: the account was changed", self.name, self.describe())
             self.unbind()
+            gevent.spawn_later(END_SECONDS, self.close, "the account was changed")  # also who does not answer
             return
         self.user = user
         self.inbox.adopt()
@@ -232,7 +242,7 @@ class IncomingSession(Session):
         """Why this bind is refused; `right` says that its password is."""
         if user is None or not right or user.disabled:
             return Status.RINVPASWD, "unknown name, wrong password, or disabled"
-        if not self._admits(user) or not self._from_allowed(user):
+        if not may_log_in(user, self.port.name, self.ip):
             return Status.RBINDFAIL, "the account may not log in here or from there"
         mode = self.port.config.mode
         if (mode is Mode.TRANSMIT and isinstance(bind, BindTransmitter)) or (
@@ -248,12 +258,6 @@ class IncomingSession(Session):
         if bound >= self.port.config.instances:
             return Status.RALYBND, f"all {bound} sessions of the connector are taken"
         return None
-
-    def _admits(self, user: UserConfig) -> bool:
-        return not user.connector or self.port.name in user.connector
-
-    def _from_allowed(self, user: UserConfig) -> bool:
-        return not user.access or Networks(user.access).allows(self.ip)
 
     def _refuse_bind(self, bind: Bind, status: Status) -> None:
         if self.driver.open:
