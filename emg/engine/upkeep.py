@@ -15,6 +15,7 @@ PAGE = 1000
 SWEEP_SECONDS = 3600.0
 """One round through all open reports."""
 TRIM_ROWS = 200
+DAY = 86_400
 
 log = logging.getLogger("emg.engine")
 
@@ -28,6 +29,7 @@ class Upkeep:
         self._sweeping = False
         self._next_sweep = 0.0
         self._next_minute = 0.0
+        self._next_hour = 0.0
         self._trimming = False
 
     def tick(self, now: float) -> None:
@@ -45,6 +47,12 @@ class Upkeep:
         if now >= self._next_minute:
             self._next_minute = now + 60.0
             engine.orphans.expire(now)
+        if now >= self._next_hour:
+            self._next_hour = now + 3600.0
+            # A group outlives its message's validity by the time that reports are waited for; what is older has lost a part.
+            engine.spool.execute(
+                "DELETE FROM part_group WHERE expires < ?", (int(now - engine.reporter.concluder.lifetime) - DAY,)
+            )
         if engine.spool.outbox_events > engine.config.outboxsize and not self._trimming:
             self._trim()
 
