@@ -29,7 +29,7 @@ def load(path: str | os.PathLike[str], environ: Mapping[str, str] = os.environ) 
     """Read and check a configuration file; raises ConfigFaults (also if it can't be read)."""
     file = posixpath.normpath(os.fspath(path))
     folder = posixpath.abspath(environ.get("EMGDIR") or posixpath.dirname(file))
-    source = _Disk()
+    source = Disk()
     findings = Findings()
     try:
         text = source.read(file)
@@ -68,7 +68,7 @@ def _finish(draft: Draft, files: list[str], findings: Findings) -> ServerConfig:
     )
 
 
-class _Disk(Source):
+class Disk(Source):
     """Files as they are; whatever goes wrong is a reason in a few words."""
 
     def path(self, name: str, including: str) -> str:
@@ -83,13 +83,17 @@ class _Disk(Source):
             raise Unreadable(_words(error)) from None
         if len(octets) > LARGEST_FILE:
             raise Unreadable(f"it has more than {LARGEST_FILE >> 20} MiB")
+        return self.decode(octets)
+
+    def decode(self, octets: bytes) -> str:
+        """The text of a file."""
         try:
             return octets.decode()
         except ValueError:
             raise Unreadable("it is not UTF-8 text") from None
 
 
-class _Memory(_Disk):
+class _Memory(Disk):
     """Texts by name, for tests."""
 
     def __init__(self, texts: Mapping[str, str]) -> None:

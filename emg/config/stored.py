@@ -76,7 +76,7 @@ def examine(config: ServerConfig, stored: Iterable[Stored], environ: Mapping[str
     """Read and check stored connectors beside `config`; relative file names are taken from `folder`."""
     examined = Examined()
     text, places = _text(config, stored, examined)
-    variables = _Variables(environ)
+    variables = Variables(environ)
     findings = Findings()
     document = parse(text, FILE, variables, _Nothing(), findings)
     draft = build(document, folder, findings, config)
@@ -130,7 +130,7 @@ def _of_the_file(config: ServerConfig) -> dict[str, Built[ConnectorConfig]]:
     return {name: Built(value, config.file, 0, given, frozenset[str]()) for name, value in config.connectors.items()}
 
 
-def _sort(findings: Findings, places: list[tuple[Stored, str]], variables: "_Variables", examined: Examined) -> None:
+def _sort(findings: Findings, places: list[tuple[Stored, str]], variables: "Variables", examined: Examined) -> None:
     """Give each finding to its connector; those of lines whose variables are not set here are warnings of that."""
     unset: dict[int, str] = {}
     for number, (connector, keyword) in enumerate(places, 1):
@@ -147,7 +147,7 @@ def _sort(findings: Findings, places: list[tuple[Stored, str]], variables: "_Var
                 kept.append(StoredFault(connector.name, keyword, fault.reason))
 
 
-class _Variables(Mapping[str, str]):
+class Variables(Mapping[str, str]):
     """The environment, where a name that is not set stands for itself; `missing` are those that were asked for."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:

@@ -91,15 +91,8 @@ def add(session: Session, actor: Actor, around: Around, wanted: Stored, *, note:
     if any(other.name == wanted.name for other in others):
         raise ConnectorFaults([StoredFault(wanted.name, "", "there is one of this name in the database already")])
     warnings = _check(around, others, [*others, wanted], wanted.name)
-    now = dt.datetime.now(dt.UTC)
     position = (session.scalar(select(func.max(Connector.position))) or 0) + 1
-    row = Connector(
-        name=wanted.name, position=position, disabled=wanted.disabled, note=note, created=now, updated=now,
-        options=_options(wanted.lines),
-    )  # fmt: skip
-    session.add(row)
-    session.flush()
-    _told(session, actor, "add", wanted.name, {}, _columns(row))
+    _insert(session, actor, wanted, position, note)
     return warnings
 
 
@@ -115,25 +108,35 @@ def change(
 ) -> list[StoredFault]:
     """Put these options in the place of all that it has; `None` leaves as it is. Gives the warnings; equal values change nothing."""
     row = find(session, name)
-    before = _columns(row)
-    same = [(option.keyword, option.value) for option in row.options if not option.disabled] == list(lines)
     off = row.disabled if disabled is None else disabled
     wanted = Stored(name, tuple(lines), off)
     all_of_them = listing(session)
     changed = [wanted if other.id == row.id else stored(other) for other in all_of_them]
     warnings = _check(around, [stored(other) for other in all_of_them], changed, name)
-    text = row.note if note is None else note
-    if same and off == row.disabled and text == row.note:
-        return warnings
-    if not same:
-        kept = [option for option in row.options if option.disabled]
-        row.options = []
-        session.flush()  # the old places are free before the new options take them
-        row.options = _options(lines, kept)
-    row.disabled, row.note, row.updated = off, text, dt.datetime.now(dt.UTC)
-    session.flush()
-    _told(session, actor, "change", name, before, _columns(row))
+    _write(session, actor, row, wanted, row.note if note is None else note)
     return warnings
+
+
+def put(session: Session, actor: Actor, around: Around, wanted: Sequence[Stored]) -> dict[str, str]:
+    """Add or change several at once, examined as they will stand together; gives for each name what was done: added, changed, kept."""
+    rows = {row.name: row for row in listing(session)}
+    before = [stored(row) for row in rows.values()]
+    names = {one.name for one in wanted}
+    after = [*(one for one in before if one.name not in names), *wanted]
+    known = {fault[:2] for fault in around.examine(before).faults}
+    faults = [fault for fault in around.examine(after).faults if fault.connector in names or fault[:2] not in known]
+    if faults:
+        raise ConnectorFaults(faults)
+    position = max((row.position for row in rows.values()), default=0)
+    done: dict[str, str] = {}
+    for number, one in enumerate(wanted, position + 1):
+        row = rows.get(one.name)
+        if row is None:
+            _insert(session, actor, one, number, "")
+            done[one.name] = "added"
+        else:
+            done[one.name] = "changed" if _write(session, actor, row, one, row.note) else "kept"
+    return done
 
 
 def switch(session: Session, actor: Actor, around: Around, name: str, *, disabled: bool) -> list[StoredFault]:
@@ -214,6 +217,34 @@ def _check(around: Around, before: Sequence[Stored], after: Sequence[Stored], na
     if faults:
         raise ConnectorFaults(faults)
     return [warning for warning in found.warnings if warning.connector == name]
+
+
+def _insert(session: Session, actor: Actor, wanted: Stored, position: int, note: str) -> None:
+    now = dt.datetime.now(dt.UTC)
+    row = Connector(
+        name=wanted.name, position=position, disabled=wanted.disabled, note=note, created=now, updated=now,
+        options=_options(wanted.lines),
+    )  # fmt: skip
+    session.add(row)
+    session.flush()
+    _told(session, actor, "add", wanted.name, {}, _columns(row))
+
+
+def _write(session: Session, actor: Actor, row: Connector, wanted: Stored, note: str) -> bool:
+    """Make a row what is wanted; False if it is that already."""
+    before = _columns(row)
+    same = stored(row).lines == wanted.lines
+    if same and wanted.disabled == row.disabled and note == row.note:
+        return False
+    if not same:
+        kept = [option for option in row.options if option.disabled]
+        row.options = []
+        session.flush()  # the old places are free before the new options take them
+        row.options = _options(wanted.lines, kept)
+    row.disabled, row.note, row.updated = wanted.disabled, note, dt.datetime.now(dt.UTC)
+    session.flush()
+    _told(session, actor, "change", row.name, before, _columns(row))
+    return True
 
 
 def _options(lines: Sequence[tuple[str, str]], kept: Sequence[ConnectorOption] = ()) -> list[ConnectorOption]:
