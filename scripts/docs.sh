@@ -3,12 +3,16 @@
 set -euo pipefail
 cd "$(dirname "$0")/.." || exit
 
-# generate MODULE FILE: what the module prints becomes the file, if it ran well.
+# generate FILE MODULE …: what the module prints becomes the file, if it ran well.
 generate() {
-    .venv/bin/python -m "$1" >"$2.new"
-    mv "$2.new" "$2"
-    echo "wrote $2"
+    local file=$1
+    shift
+    .venv/bin/python -m "$@" >"$file.new"
+    mv "$file.new" "$file"
+    echo "wrote $file"
 }
 
-generate emg.config.document docs/configuration.md
-generate emg.control.document docs/control.md
+generate docs/configuration.md emg.config.document
+generate docs/control.md emg.control.document
+generate sql/schema-sqlite.sql sql schema sqlite
+generate sql/schema-mysql.sql sql schema mysql

@@ -30,7 +30,9 @@ from pathlib import Path
 
 import pymysql
 import pytest
+from sqlalchemy import Column, MetaData, String, Table
 
+from emg.db import schema
 from emg.db.engine import Database
 from emg.db.models import Base
 from tests.gateways import free_port
@@ -244,7 +246,7 @@ class _Shared:
         self.url = server.url(self.name)
         _make_tables(self.url)
         self.tables = [
-            str(row[0]) for row in server.execute("SHOW TABLES", database=self.name) if row[0] != "alembic_version"
+            str(row[0]) for row in server.execute("SHOW TABLES", database=self.name) if row[0] != schema.VERSION_TABLE
         ]
 
     def empty(self) -> None:
@@ -264,7 +266,11 @@ def shared_mariadb(mariadb_server: MariaDb) -> _Shared:
 
 
 def _make_tables(url: str) -> None:
+    """What the migrations make (tests/unit/db/test_migrations.py holds them to it), in a tenth of the time."""
     database = Database(url)
-    with database.guarded():
-        Base.metadata.create_all(database.engine)
+    with database.guarded(), database.engine.begin() as connection:
+        Base.metadata.create_all(connection)
+        version = Table(schema.VERSION_TABLE, MetaData(), Column("version_num", String(32), primary_key=True))
+        version.create(connection)
+        connection.execute(version.insert().values(version_num=schema.known()[-1]))
     database.close()

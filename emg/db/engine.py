@@ -7,6 +7,7 @@ SQL; `temporary` says that trying again can help (not reachable, locked, deadloc
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy
@@ -42,10 +43,10 @@ class DatabaseError(EmgError):
 class Database:
     """See the module's text."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, answer_seconds: int = ANSWER_SECONDS) -> None:
         try:
             self.url = make_url(url)
-            self.engine = _engine(self.url)
+            self.engine = _engine(self.url, answer_seconds)
         except (ArgumentError, SQLAlchemyError, ImportError) as error:
             raise DatabaseError(f"DATABASE can't be used: {type(error).__name__}") from None
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
@@ -54,6 +55,12 @@ class Database:
     def is_sqlite(self) -> bool:
         """The embedded one."""
         return self.url.get_backend_name() == "sqlite"
+
+    @property
+    def file(self) -> Path | None:
+        """Of the embedded one; None for a server, and for one in memory."""
+        name = self.url.database
+        return Path(name) if self.is_sqlite and name and name != ":memory:" else None
 
     @property
     def place(self) -> str:
@@ -86,7 +93,7 @@ class Database:
         self.engine.dispose()
 
 
-def _engine(url: sqlalchemy.URL) -> Engine:
+def _engine(url: sqlalchemy.URL, answer_seconds: int) -> Engine:
     if url.get_backend_name() == "sqlite":
         engine = sqlalchemy.create_engine(url, connect_args={"timeout": LOCK_SECONDS})
         event.listen(engine, "connect", _prepare_sqlite)
@@ -99,8 +106,8 @@ def _engine(url: sqlalchemy.URL) -> Engine:
         pool_recycle=600,
         connect_args={
             "connect_timeout": CONNECT_SECONDS,
-            "read_timeout": ANSWER_SECONDS,
-            "write_timeout": ANSWER_SECONDS,
+            "read_timeout": answer_seconds,
+            "write_timeout": answer_seconds,
             "charset": "utf8mb4",
         },
     )

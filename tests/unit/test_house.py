@@ -36,6 +36,9 @@ FORBIDDEN_TEXT = re.compile(
 # Names that say nothing about what a thing does.
 FORBIDDEN_NAME = re.compile(r"(^|_)(manager|helpers?|utils?|process)(_|$)|(Manager|Helper|Util|Processor)$", re.ASCII)
 
+# Called by SQLAlchemy under these names.
+THEIR_NAMES = {"process_bind_param", "process_result_value"}
+
 
 @cache
 def tracked() -> list[str]:
@@ -51,7 +54,8 @@ def tree(name: str) -> ast.Module:
 
 
 PYTHON = [name for name in tracked() if name.endswith(".py")]
-PRODUCT = [name for name in PYTHON if not name.startswith("tests/")]
+MIGRATIONS = "sql/migrations/versions/"  # lists, as long as the tables that they make
+PRODUCT = [name for name in PYTHON if not name.startswith(("tests/", MIGRATIONS))]
 
 
 def test_top_level_holds_what_the_architecture_names() -> None:
@@ -65,8 +69,8 @@ def test_every_module_says_what_it_is() -> None:
 
 
 def test_no_file_is_too_long() -> None:
-    lengths = {name: (ROOT / name).read_text().count("\n") for name in PYTHON}
-    limits = {name: MAX_TEST_LINES if name.startswith("tests/") else MAX_LINES for name in PYTHON}
+    lengths = {name: (ROOT / name).read_text().count("\n") for name in PYTHON if not name.startswith(MIGRATIONS)}
+    limits = {name: MAX_TEST_LINES if name.startswith("tests/") else MAX_LINES for name in lengths}
     too_long = {name: length for name, length in lengths.items() if length > limits[name]}
     assert too_long.keys() == LONG_FILES.keys()
 
@@ -88,6 +92,7 @@ def test_names_say_what_things_do() -> None:
         for name in PYTHON
         for node in ast.walk(tree(name))
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and FORBIDDEN_NAME.search(node.name)
+        if node.name not in THEIR_NAMES
     ]
     assert modules + definitions == []
 

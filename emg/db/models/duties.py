@@ -3,7 +3,7 @@
 import datetime as dt
 from enum import StrEnum
 
-from sqlalchemy import Float, Index, Integer, LargeBinary, String, Unicode
+from sqlalchemy import Double, Index, Integer, LargeBinary, String, Unicode
 from sqlalchemy.orm import Mapped, mapped_column
 
 from emg.db.models.base import BIG, CHARSET, Base, Key, Prose, UtcTime, When, Word, words
@@ -16,7 +16,7 @@ class ScheduledJob(Base):
     __table_args__ = CHARSET
 
     id: Mapped[str] = mapped_column(Unicode(191), primary_key=True)
-    next_run_time: Mapped[float | None] = mapped_column(Float(25), index=True)
+    next_run_time: Mapped[float | None] = mapped_column(Double, index=True)
     job_state: Mapped[bytes] = mapped_column(LargeBinary)
 
 

@@ -7,8 +7,9 @@ from sqlalchemy import Index, LargeBinary, SmallInteger, String, UniqueConstrain
 from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import Mapped, mapped_column
 
-from emg.db.models.base import BIG, CHARSET, Base, Currency, Key, Money, Name, Prose, UtcTime, When, words
+from emg.db.models.base import BIG, CHARSET, PARTITIONED, Base, Currency, Key, Money, Name, Prose, UtcTime, When, words
 
+HEADER = LargeBinary(255).with_variant(mysql.TINYBLOB(), "mysql", "mariadb")
 OCTETS = LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql", "mariadb")
 
 
@@ -34,7 +35,7 @@ class RouteLog(Base):
         Index("ix_routelog_dest_received", "dest", "received"),
         Index("ix_routelog_source_received", "source", "received"),
         Index("ix_routelog_remote_id", "remote_id"),
-        CHARSET,
+        PARTITIONED,
     )
 
     id: Mapped[int] = mapped_column(BIG, primary_key=True, autoincrement=False)
@@ -109,11 +110,11 @@ class MessageBody(Base):
     """A message's text, where the account lets it be kept. Partitioned as `routelog`."""
 
     __tablename__ = "message_body"
-    __table_args__ = CHARSET
+    __table_args__ = PARTITIONED
 
     id: Mapped[int] = mapped_column(BIG, primary_key=True, autoincrement=False)
     received: Mapped[dt.datetime] = mapped_column(UtcTime, primary_key=True)
-    udh: Mapped[bytes] = mapped_column(LargeBinary(255), default=b"")
+    udh: Mapped[bytes] = mapped_column(HEADER, default=b"")
     body: Mapped[bytes] = mapped_column(OCTETS, default=b"")
     """As it came: what `encoding` of the message says. Empty for a masked one."""
     text: Mapped[Prose] = mapped_column(default="")

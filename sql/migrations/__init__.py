@@ -1,0 +1,1 @@
+"""Alembic's environment. `emg.db.schema` runs it; there is no alembic.ini."""
