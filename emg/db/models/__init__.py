@@ -9,6 +9,7 @@ What holds for all of them:
 - **One writer**: people's changes (portal, shell) write everything but what is marked *recorder* or *scheduler*.
 """
 
+from emg.db.models import unchanging
 from emg.db.models.accounts import Account, AccountAccess, Content, Customer
 from emg.db.models.base import Base
 from emg.db.models.connectors import Connector, ConnectorOption, Plugin
@@ -67,4 +68,5 @@ __all__ = [
     "Setting",
     "Status",
     "WebUser",
+    "unchanging",
 ]
