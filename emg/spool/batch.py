@@ -89,6 +89,7 @@ class Batch:
         "lowest",
         "marks",
         "orphan_drops",
+        "outbox_row",
         "purses",
         "reads",
         "results",
@@ -117,6 +118,8 @@ class Batch:
         """In the order in which things happened."""
         self.intake_events: list[int] = []
         """The places of those that are intake."""
+        self.outbox_row = 0
+        """The number that its events got in the outbox."""
         self.lowest = 0
         self.highest = 0
         self.error: SpoolError | None = None
@@ -197,8 +200,9 @@ def write(db: sqlite3.Connection, journal: Journal, batch: Batch, at: int) -> tu
         db.execute(text, parameters)
     events = batch.events
     if events:
-        db.execute(
+        written = db.execute(
             "INSERT INTO outbox (at,lowest,highest,count,body) VALUES (?,?,?,?,?)",
             (at, batch.lowest, batch.highest, len(events), b"".join(events)),
         )
+        batch.outbox_row = written.lastrowid or 0
     return entry, plan

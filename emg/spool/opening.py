@@ -20,7 +20,7 @@ import msgspec
 
 from emg.errors import SpoolError
 from emg.message import Message, OpenReport, Report
-from emg.spool import schema
+from emg.spool import outbox, schema
 from emg.spool.ids import BLOCK, SPACE
 from emg.spool.journal import Journal, decode_entry, replay
 from emg.spool.spool import Spool
@@ -73,6 +73,7 @@ def open_spool(folder: str, node: int) -> tuple[Spool, Recovered]:
         os.close(os.open(path / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640))  # messages are not for everybody
         db, recovered = _open_or_set_aside(path / FILE)
         next_id = _begin(db)
+        identity = outbox.identify(db)
     except (sqlite3.Error, OSError) as error:
         os.close(lock)
         raise SpoolError(f"the spool {path / FILE} cannot be opened: {error}") from error
@@ -82,7 +83,8 @@ def open_spool(folder: str, node: int) -> tuple[Spool, Recovered]:
     queues = {name: number for number, name in db.execute("SELECT number, name FROM queue")}
     spool = Spool(db, Journal(0), str(path / FILE), node, next_id, queues)
     spool.on_close.append(lambda: os.close(lock))
-    (spool.outbox_events,) = db.execute("SELECT coalesce(sum(count), 0) FROM outbox").fetchone()
+    spool.identity = identity
+    spool.outbox_events, spool.outbox_last = outbox.count(db)
     return spool, recovered
 
 
@@ -212,6 +214,7 @@ def _salvage(db: sqlite3.Connection, aside: Path) -> int:
     _name_queues(db)
     if not _setting(db, "next_id", 0):
         _guess_next_id(db)
+    outbox.salvaged(db)
     return copied
 
 

@@ -22,6 +22,7 @@ import msgspec
 
 from emg.errors import SpoolError
 from emg.message import Message, OpenReport
+from emg.spool import outbox
 from emg.spool.batch import Batch, Carrier, Done, Purse
 from emg.spool.ids import Ids
 from emg.spool.journal import Journal
@@ -55,6 +56,12 @@ class Spool:
         """Told of each commit, failed ones too: about how many rows, and the seconds it took."""
         self.refusals = 0
         self.outbox_events = 0
+        self.outbox_last = 0
+        """Number of the outbox's last row."""
+        self.identity = 0
+        self.barred = ""
+        """Why nothing new is taken although it could be written; empty: it is."""
+        self._unnoted = 0
         self.full_since = 0.0
         """Monotonic time since when commits fail, 0 while they succeed."""
         self.closing = False
@@ -110,6 +117,9 @@ class Spool:
         if self.full_since and time.monotonic() < self._refuse_until:
             self.refusals += 1
             raise SpoolError("the spool is full", full=True)
+        if self.barred:
+            self.refusals += 1
+            raise SpoolError(self.barred, full=True)
 
     def accept(self, message: Message, queue: int, place: int = RESIDENT) -> None:
         """Keep a new message (or a report, or a part) with the next commit.
@@ -312,6 +322,10 @@ class Spool:
             self._idle.set()
             return
         self._pending = Batch()
+        self._unnoted += 1
+        if self._unnoted >= outbox.NOTE_COMMITS or batch.statements:  # a statement may be the outbox's own trimming
+            self._unnoted = 0
+            batch.settings.update(outbox.note(self.outbox_events, self.outbox_last))
         batch.seal()
         self._writer.submit(batch)
 
@@ -340,6 +354,7 @@ class Spool:
             log.warning("the spool writes again after %.1f s", time.monotonic() - self.full_since)
             self.full_since = 0.0
         self.outbox_events += len(batch.events)
+        self.outbox_last = batch.outbox_row or self.outbox_last
         tell(batch, None)
         for carrier in batch.carriers:
             carrier.marked()
