@@ -11,12 +11,13 @@ yet written, and its ledger, go on having an account. The name is free at once.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session, contains_eager, selectinload
 
 from emg.db import changes
 from emg.db.audit import Actor
 from emg.db.changes import NotFound
+from emg.db.filters import holds
 from emg.db.models import Account, AccountAccess, Content, Customer, Ledger, WebUser
 from emg.rules import rows
 from emg.rules.account_rows import ACCESS_ROW, ACCOUNT, Access
@@ -68,9 +69,7 @@ def count(
 def _filter(text: str, customer: str, locked: bool | None, *, deleted: bool) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = [Account.deleted.is_not(None) if deleted else Account.deleted.is_(None)]
     if text:
-        places = (Account.name, Account.note, Customer.name)
-        part = text.lower()
-        conditions.append(or_(*(func.lower(place).contains(part, autoescape=True) for place in places)))
+        conditions.append(holds(text, Account.name, Account.note, Customer.name))
     if customer:
         conditions.append(Customer.name == customer)
     if locked is not None:

@@ -7,12 +7,13 @@ Each change leaves an audit row and raises the revision of `account`. Raises `No
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
 from emg.db import changes
 from emg.db.audit import Actor
 from emg.db.changes import NotFound
+from emg.db.filters import holds
 from emg.db.models import Account, Customer, Invoice, Ledger, WebUser
 from emg.rules import rows
 from emg.rules.account_rows import CUSTOMER
@@ -53,9 +54,7 @@ def count(session: Session, *, text: str = "", locked: bool | None = None) -> in
 def _filter(text: str, locked: bool | None) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if text:
-        places = (Customer.name, Customer.number, Customer.email, Customer.note)
-        part = text.lower()
-        conditions.append(or_(*(func.lower(place).contains(part, autoescape=True) for place in places)))
+        conditions.append(holds(text, Customer.name, Customer.number, Customer.email, Customer.note))
     if locked is not None:
         conditions.append(Customer.locked.is_(locked))
     return conditions

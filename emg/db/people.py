@@ -8,13 +8,14 @@ and `RowFaults`.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from emg.config import hashes
 from emg.db import accounts, changes, customers
 from emg.db.audit import Actor
 from emg.db.changes import NotFound
+from emg.db.filters import holds
 from emg.db.models import Account, Customer, Role, WebUser
 from emg.rules import rows
 from emg.rules.people_rows import WEB_USER, contradictions
@@ -41,26 +42,26 @@ def listing(
     session: Session, *, text: str = "", role: str = "", customer: str = "", offset: int = 0, limit: int = PAGE
 ) -> list[tuple[WebUser, str | None, str | None]]:
     """Web users by login, each with the names of his customer and his account. `text` is part of the login, the name or the mail address."""
-    wanted = select(WebUser, Customer.name, Account.name).outerjoin(Customer).outerjoin(Account, _OWN_ACCOUNT)
+    wanted = select(WebUser, Customer.name, Account.name).select_from(WebUser)
+    wanted = wanted.outerjoin(Customer, _OWN_CUSTOMER).outerjoin(Account, _OWN_ACCOUNT)
     wanted = wanted.where(*_filter(text, role, customer)).order_by(WebUser.name).offset(offset).limit(limit)
     return [(user, of, account) for user, of, account in session.execute(wanted)]
 
 
 def count(session: Session, *, text: str = "", role: str = "", customer: str = "") -> int:
     """How many `listing` has on all pages."""
-    wanted = select(func.count(WebUser.id)).outerjoin(Customer)
+    wanted = select(func.count(WebUser.id)).outerjoin(Customer, _OWN_CUSTOMER)
     return session.scalar(wanted.where(*_filter(text, role, customer))) or 0
 
 
+_OWN_CUSTOMER: Final = Customer.id == WebUser.customer_id
 _OWN_ACCOUNT: Final = Account.id == WebUser.account_id
 
 
 def _filter(text: str, role: str, customer: str) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if text:
-        places = (WebUser.name, WebUser.full_name, WebUser.email)
-        part = text.lower()
-        conditions.append(or_(*(func.lower(place).contains(part, autoescape=True) for place in places)))
+        conditions.append(holds(text, WebUser.name, WebUser.full_name, WebUser.email))
     if role:
         conditions.append(WebUser.role == Role(role))
     if customer:

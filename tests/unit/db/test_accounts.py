@@ -47,20 +47,20 @@ def test_an_account_has_its_customers_currency_unless_it_says_another(database: 
         assert [row.currency for row in accounts.listing(session)] == ["SEK", "USD"]
 
 
-@pytest.mark.parametrize(
-    ("given", "field"),
-    [
-        ({"name": "a~b"}, "name"), ({"name": ""}, "name"), ({"name": "b", "throughput": float("nan")}, "throughput"),
-        ({"name": "b", "credit_limit": 2**63 - 1}, "credit_limit"), ({"name": "b", "customer": "Nobody"}, "customer"),
-        ({"name": "b", "password_hash": "secret"}, "password_hash"), ({"name": "taken"}, "name"),
-    ],
-)  # fmt: skip
-def test_an_account_that_can_not_be_is_not_added(database: Database, given: dict[str, object], field: str) -> None:
+FAULTY = [
+    ({"name": "a~b"}, "name"), ({"name": ""}, "name"), ({"name": "b", "throughput": float("nan")}, "throughput"),
+    ({"name": "b", "credit_limit": 2**63 - 1}, "credit_limit"), ({"name": "b", "customer": "Nobody"}, "customer"),
+    ({"name": "b", "password_hash": "secret"}, "password_hash"), ({"name": "taken"}, "name"),
+]  # fmt: skip
+
+
+def test_an_account_that_can_not_be_is_not_added(database: Database) -> None:
     with database.session() as session:
         accounts.add(session, ANN, {"name": "taken"})
-    with pytest.raises(RowFaults) as caught, database.session() as session:
-        accounts.add(session, ANN, given)
-    assert fields(caught) == [field]
+    for given, field in FAULTY:
+        with pytest.raises(RowFaults) as caught, database.session() as session:
+            accounts.add(session, ANN, given)
+        assert fields(caught) == [field]
     with database.session() as session:
         assert accounts.names(session) == ["taken"]
 
