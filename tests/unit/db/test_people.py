@@ -162,9 +162,6 @@ def test_web_users_are_listed_filtered_and_in_pages(house: Database) -> None:
         found = [(user.name, customer, account) for user, customer, account in people.listing(session)]
         assert found == [("bob@acme", "Acme", "acme"), ("olga", None, None)]
         assert [user.name for user, _, _ in people.listing(session, text="a Öst")] == ["olga"]
-            ["olga"],
-            [],
-        )  # SQLite's lower() is ASCII
         assert [user.name for user, _, _ in people.listing(session, text="OLGA")] == ["olga"]
         assert [user.name for user, _, _ in people.listing(session, customer="Acme")] == ["bob@acme"]
         assert [user.name for user, _, _ in people.listing(session, offset=1)] == ["olga"]
