@@ -6,15 +6,17 @@ or `00` in front, or a sender's name in any case; `4670*` is everything that sta
 prefix, and of prefixes the longest counts. A message is let through when the white list holds either of its addresses; else
 the black list is asked about the sender, then about the destination, and REJECT counts more than LOG.
 
-A text with faults raises `BlockListFaults` with all of them.
+A text with faults raises `BlockListFaults` with all of them. Rows of the database are checked by the same functions; those with faults are left out.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
 
 import msgspec
 
 from emg.rules.faults import Fault, TableFaults
+from emg.rules.snapshot import BlockRow
 
 LONGEST_ADDRESS: Final = 21
 
@@ -35,7 +37,7 @@ class Place(StrEnum):
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
-    """One row. `address` is in the form that is used inside, without `*`."""
+    """One row. `address` is in the form that is used inside, without `*`; `line` is its id for a row of the database."""
 
     line: int
     address: str
@@ -72,6 +74,10 @@ class _Addresses:
             self._lengths = tuple(sorted({*self._lengths, len(row.address)}, reverse=True))
         return known if known is not row else None
 
+    def all(self) -> list[Row]:
+        """Every row."""
+        return [*self._whole.values(), *self._prefixes.values()]
+
     def find(self, address: str) -> Row | None:
         """The row that speaks for an address."""
         if not address.isdigit():
@@ -102,18 +108,36 @@ class AddressList:
         faults: list[Fault] = []
         for line, content in enumerate(text.split("\n"), 1):
             if content.strip() and not content.lstrip().startswith("#"):
-                row = _row(line, [cell.strip() for cell in content.rstrip().split("\t")], faults, white=white)
+                row = row_of(line, [cell.strip() for cell in content.rstrip().split("\t")], faults, white=white)
                 if row is not None:
                     found._add(row, faults)
         if faults:
             raise BlockListFaults(faults)
         return found
 
-    def _add(self, row: Row, faults: list[Fault]) -> None:
-        self.rows += 1
+    @classmethod
+    def of(cls, rows: Iterable[BlockRow], *, white: bool = False) -> tuple["AddressList", list[Fault]]:
+        """The black (or the white) list of the database's rows, and what is wrong with those that are left out (`Fault.line` is the row's id)."""
+        found = cls()
+        faults: list[Fault] = []
+        for stored in rows:
+            if stored.white == white:
+                cells = [stored.address, stored.field] if white else [stored.address, stored.action, stored.field]
+                row = row_of(stored.id, cells, faults, white=white)
+                if row is not None:
+                    found._add(row, faults, "row")
+        return found, faults
+
+    def all(self) -> list[Row]:
+        """Every row."""
+        return self.sources.all() + self.dests.all()
+
+    def _add(self, row: Row, faults: list[Fault], called: str = "line") -> None:
         other = (self.sources if row.place is Place.SOURCE else self.dests).add(row)
-        if other is not None:
-            faults.append(Fault(row.line, "address", f"line {other.line} speaks for this {row.place} already"))
+        if other is None:
+            self.rows += 1
+        else:
+            faults.append(Fault(row.line, "address", f"{called} {other.line} speaks for this {row.place} already"))
 
 
 class BlockLists:
@@ -124,6 +148,14 @@ class BlockLists:
     def __init__(self, black: AddressList | None, white: AddressList | None) -> None:
         self._black = black or AddressList()
         self._white = white or AddressList()
+
+    @classmethod
+    def of(cls, rows: Iterable[BlockRow]) -> tuple["BlockLists", list[Fault]]:
+        """Both lists of the database's rows, and what is wrong with those that are left out."""
+        rows = list(rows)
+        black, faults = AddressList.of(rows)
+        white, more = AddressList.of(rows, white=True)
+        return cls(black, white), faults + more
 
     def find(self, source: str, dest: str) -> Row | None:
         """The black list's row for a message with these addresses; None when nothing is said against it."""
@@ -138,7 +170,8 @@ class BlockLists:
         return row
 
 
-def _row(line: int, cells: list[str], faults: list[Fault], *, white: bool) -> Row | None:
+def row_of(line: int, cells: list[str], faults: list[Fault], *, white: bool) -> Row | None:
+    """The row in these cells, in the order of the file's columns; None, and what is wrong added to `faults`."""
     before = len(faults)
     address, prefix = _address(line, cells[0], faults)
     rest = cells[1:]

@@ -21,10 +21,11 @@ LONGEST_NAME: Final = 64
 
 
 def text_of(columns: Sequence[str], rows: Iterable[Iterable[Any]]) -> str:
-    """A table as CSV, with its header."""
+    """A table as CSV, with its header (without one when there are no `columns`)."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
+    if columns:
+        writer.writerow(columns)
     writer.writerows(rows)
     return out.getvalue()
 
