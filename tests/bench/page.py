@@ -17,10 +17,35 @@ from typing import Any
 
 import gevent
 
-from tests.bench import codec, idle, message, open_reports, prices, queued, routes, stand, text, throughput, window
+from tests.bench import (
+    codec,
+    idle,
+    message,
+    open_reports,
+    prices,
+    queued,
+    routes,
+    stand,
+    tables,
+    text,
+    throughput,
+    window,
+)
 from tests.bench.stand import ROOT, Row
 
-FIGURES: tuple[Any, ...] = (message, throughput, window, queued, open_reports, idle, codec, routes, prices, text)
+FIGURES: tuple[Any, ...] = (
+    message,
+    throughput,
+    window,
+    queued,
+    open_reports,
+    idle,
+    codec,
+    routes,
+    prices,
+    tables,
+    text,
+)
 PAGE = ROOT / "docs" / "performance.md"
 COMMAND = "make bench"
 BUSY_SHARE = 0.05

@@ -1,0 +1,66 @@
+"""The price table in the database (`emg.rules.price_rows` says what a row is).
+
+What is sorted before what: `valid_from` comes last of what rows compete by, so that an export shows the periods of a price one below the other.
+"""
+
+import datetime as dt
+from typing import Any, Final
+
+from emg.db.models import Price as Model
+from emg.db.rule_table import RuleTable
+from emg.rules.faults import Fault
+from emg.rules.price_rows import ALWAYS, COLUMNS, FOREVER, REFUNDS, PriceFaults, PriceRow, ambiguities, cells_of, key_of
+
+MOST_MOMENTS: Final = 10_000
+_moments: dict[Any, int] = {}
+_REFUND: Final = {word: number for number, word in enumerate(REFUNDS)}
+
+
+def _row(cells: list[Any]) -> PriceRow:
+    number, prefix, account, connector_in, out, currency, begin, end, price, cost, refund = cells
+    valid_from = ALWAYS if begin is None else _epoch(begin)
+    valid_until = FOREVER if end is None else _epoch(end)
+    return PriceRow(
+        *(number, prefix, account, connector_in, out, price, cost, currency, valid_from, valid_until),
+        _REFUND.get(refund, 0),
+    )
+
+
+def _epoch(text: str) -> int:
+    """Whole seconds of a moment as the driver has it."""
+    known = _moments.get(text)
+    if known is None:
+        if len(_moments) >= MOST_MOMENTS:
+            _moments.clear()
+        known = _moments[text] = int(dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC).timestamp())
+    return known
+
+
+def _values(row: PriceRow) -> tuple[Any, ...]:
+    names = row.prefix, row.account, row.connector_in, row.connector_out, row.currency
+    return *names, moment(row.valid_from), moment(row.valid_until), row.price, row.cost, REFUNDS[row.refund]
+
+
+def moment(epoch: int) -> str | None:
+    """As the drivers take it, and as SQLite keeps it; None for ever."""
+    if epoch in (ALWAYS, FOREVER):
+        return None
+    return dt.datetime.fromtimestamp(epoch, dt.UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def _key(row: PriceRow) -> tuple[Any, ...]:
+    return *key_of(row), row.valid_from
+
+
+def _judge(rows: list[PriceRow]) -> list[Fault]:
+    return [Fault(0, fault.field, fault.reason) for _row, fault in ambiguities(rows)]
+
+
+PRICES: Final = RuleTable(
+    Model, "price",
+    (
+        "prefix", "account", "connector_in", "connector_out", "currency", "valid_from", "valid_until", "price", "cost", "refund",
+    ),
+    _row, _values, _key, COLUMNS, cells_of,
+    same=("prefix", "account", "connector_in", "connector_out", "currency"), judge=_judge, raised=PriceFaults,
+)  # fmt: skip
