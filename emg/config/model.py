@@ -182,8 +182,13 @@ class ServerConfig:
         kinds.whole(1, 1_000_000), 2000, "Messages of one queue that are kept in memory; the others wait on disk.",
         group=SPEED, unit="messages", example="5000", apply=RESTART)
     outboxsize: int = keyword(
-        kinds.whole(1000), 5_000_000, "Events kept for the message log and for `emg ctl message`; the oldest go first.",
+        kinds.whole(1000), 5_000_000,
+        "Events kept for `emg ctl message`; the oldest go first. With DATABASE only those that are in the message log go.",
         group=SPEED, unit="events", example="1000000")
+    outboxlimit: int = keyword(
+        kinds.whole(10_000), 200_000_000,
+        "With DATABASE: events that may wait for the message log; beyond it senders get \"busy\". An event takes about 100 bytes of disk.",
+        group=SPEED, unit="events", example="50000000")
 
     dlrexpire: float = keyword(
         kinds.duration(zero=False), 604800.0, "How long after sending a delivery report is waited for.",

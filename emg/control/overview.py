@@ -63,6 +63,7 @@ def status(api: "Api", _request: Request) -> dict[str, Any]:
         "open_reports": engine.open_reports.count,
         "orphans": len(engine.orphans),
         "outbox_events": engine.spool.outbox_events,
+        "outbox_alarm": engine.outbox.alarm,
         "spool_commits": engine.spool.commits,
         "spool_refusals": engine.spool.refusals,
         "log_lines_lost": engine.logs.lost,

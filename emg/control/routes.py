@@ -140,6 +140,8 @@ class Route(NamedTuple):
     """The path as people write it."""
     limited: bool = True
     """The handler's time is bounded by the server; False: it bounds itself."""
+    quiet: bool = False
+    """A program asks it all the time: the log says nothing of it."""
 
 
 class Table:

@@ -21,7 +21,7 @@ import msgspec
 from gevent.pool import Pool
 from gevent.pywsgi import WSGIHandler, WSGIServer
 
-from emg.control import accounts, connectors, messages, metrics, overview, queues
+from emg.control import accounts, connectors, messages, metrics, outbox, overview, queues
 from emg.control.routes import Gateway, Request, Route, Status, Table, Text
 from emg.engine.operations import Operations
 from emg.engine.port import Port
@@ -62,7 +62,7 @@ class Api:
 
 PUBLIC = (*overview.PUBLIC, *metrics.ROUTES)
 """What METRICS= offers."""
-TABLE = Table((*overview.ROUTES, *connectors.ROUTES, *queues.ROUTES, *messages.ROUTES, *accounts.ROUTES, *PUBLIC))
+TABLE = Table((*overview.ROUTES, *connectors.ROUTES, *queues.ROUTES, *messages.ROUTES, *accounts.ROUTES, *outbox.ROUTES, *PUBLIC))
 
 
 class _Handler(WSGIHandler):
@@ -110,7 +110,7 @@ class Application:
         method, path = environ["REQUEST_METHOD"], _utf8(environ["PATH_INFO"])
         route, named = self._table.find(method, path)
         request = Request(named, _query(environ.get("QUERY_STRING", "")), _body(environ))
-        if method == "POST":
+        if method == "POST" and not route.quiet:
             log.info("%s %s %s", method, path, dict(request.body) or "")
         began = time.monotonic()
         try:

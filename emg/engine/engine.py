@@ -23,6 +23,7 @@ from emg.engine.lanes import Lanes
 from emg.engine.logs import Logs
 from emg.engine.open_reports import OpenReports
 from emg.engine.orphans import Orphans
+from emg.engine.outbox import Outbox
 from emg.engine.parts import Groups
 from emg.engine.passwords import Passwords
 from emg.engine.port import Port
@@ -70,9 +71,11 @@ class Engine:
     passwords: Passwords = field(default_factory=Passwords)
     daily: DailyCounts | None = None
     profiler: Profiler = field(init=False)
+    outbox: Outbox = field(init=False)
 
     def __post_init__(self) -> None:
         self.profiler = Profiler(self.spool)
+        self.outbox = Outbox(self.spool)
         self.profiler.configure(self.config.profiling_threshold)
         self.passwords.configure(user.password for user in self.users.values())
 

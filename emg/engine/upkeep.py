@@ -14,7 +14,6 @@ from emg.message import OpenReport
 PAGE = 1000
 SWEEP_SECONDS = 3600.0
 """One round through all open reports."""
-TRIM_ROWS = 200
 DAY = 86_400
 
 log = logging.getLogger("emg.engine")
@@ -30,7 +29,6 @@ class Upkeep:
         self._next_sweep = 0.0
         self._next_minute = 0.0
         self._next_hour = 0.0
-        self._trimming = False
 
     def tick(self, now: float) -> None:
         """`now` in epoch seconds."""
@@ -53,8 +51,7 @@ class Upkeep:
             engine.spool.execute(
                 "DELETE FROM part_group WHERE expires < ?", (int(now - engine.reporter.concluder.lifetime) - DAY,)
             )
-        if engine.spool.outbox_events > engine.config.outboxsize and not self._trimming:
-            self._trim()
+        engine.outbox.tick(engine.config)
 
     def _sweep(self, now: float) -> None:
         """End the open reports of one page whose time is over."""
@@ -77,20 +74,3 @@ class Upkeep:
                 self._engine.reporter.expired(ticket)
 
         self._engine.spool.read(query, swept)
-
-    def _trim(self) -> None:
-        """Drop the oldest events beyond OUTBOXSIZE: nobody takes them away yet, and they serve `emg ctl message` alone."""
-        self._trimming = True
-        spool = self._engine.spool
-
-        def query(db: sqlite3.Connection) -> tuple[int, int]:
-            rows = db.execute("SELECT seq, count FROM outbox ORDER BY seq LIMIT ?", (TRIM_ROWS,)).fetchall()
-            return (rows[-1][0], sum(row[1] for row in rows)) if rows else (0, 0)
-
-        def found(oldest: tuple[int, int] | None, _error: Exception | None) -> None:
-            self._trimming = False
-            if oldest is not None and oldest[0]:
-                spool.execute("DELETE FROM outbox WHERE seq <= ?", (oldest[0],))
-                spool.outbox_events -= oldest[1]
-
-        spool.read(query, found)
