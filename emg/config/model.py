@@ -187,7 +187,7 @@ class ServerConfig:
         group=SPEED, unit="events", example="1000000")
     outboxlimit: int = keyword(
         kinds.whole(10_000), 200_000_000,
-        "With DATABASE: events that may wait for the message log; beyond it senders get \"busy\". An event takes about 100 bytes of disk.",
+        'With DATABASE: events that may wait for the message log; beyond it senders get "busy". An event takes about 100 bytes of disk.',
         group=SPEED, unit="events", example="50000000")
 
     dlrexpire: float = keyword(

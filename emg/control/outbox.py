@@ -31,6 +31,6 @@ def _whole(request: Request, name: str) -> int:
 
 ROUTES = (
     Route("GET", "/outbox", show, "events that wait for the message log, and how far the recorder is"),
-    Route("POST", "/outbox", recorded, 'the recorder\'s word: {"recorded": row, "identity": the spool\'s}'),
+    Route("POST", "/outbox", recorded, 'how far the message log is; {"recorded", "identity"}', quiet=True),
 )
 """`identity` and `last` may be above 2^53: whoever reads them in JavaScript has to take them as text."""
