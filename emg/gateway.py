@@ -2,10 +2,11 @@
 
 Four verbs: `start` (spool, engine, connectors, control; a failed start undoes itself), `drain` (nothing new, answers for what is in the
 window), `stop` (commit, close), `reload` (a new configuration, swapped as a whole or not at all). SIGTERM and SIGINT drain
-and stop, SIGHUP reloads. The gateway runs without a database.
+and stop, SIGHUP reloads. The gateway runs with the database down: from the last good copies of its tables (`emg.table_feed`).
 """
 
 import argparse
+import functools
 import gc
 import logging
 import os
@@ -13,29 +14,29 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gevent
 import gevent.event
 
-from emg.config.changes import Changed, compare
+from emg.config.changes import Changed
 from emg.config.load import load
 from emg.config.model import ConnectorConfig, ServerConfig
 from emg.connectors.smpp.incoming import IncomingConnector
 from emg.connectors.smpp.outgoing import OutgoingConnector, OutgoingSession
 from emg.control.server import ControlServer
+from emg.engine import native, table_files
 from emg.engine.engine import Engine, build, resume
 from emg.engine.logs import Logs
 from emg.engine.port import Port
+from emg.engine.table_files import TableFiles
+from emg.engine.tables import Assembled
 from emg.engine.upkeep import Upkeep
 from emg.errors import EmgError
-from emg.rules import retry_smpp
-from emg.rules.blocklist import AddressList, BlockListFaults, BlockLists
-from emg.rules.retry import DEFAULT_INTERVALS, RetryScheme
-from emg.rules.routes import RouteTable
+from emg.rules.retry import RetryScheme
 from emg.spool.opening import open_spool
+from emg.table_feed import TableFeed
 
 SWITCH_SECONDS = 0.001
 """How long the event loop may keep the interpreter from the spool's writer; Python's 5 ms would be in every acknowledgement."""
@@ -55,6 +56,10 @@ class Gateway:
         """How late the last tick was, in seconds: how long something kept the event loop."""
         self.connectors: dict[str, Connector] = {}
         self.engine: Engine
+        self.feed: TableFeed
+        self._file: ServerConfig
+        """As it is in the file; `config` has the tables' connectors and users beside it."""
+        self._files: TableFiles
         self._control: ControlServer | None = None
         self._ticker: gevent.Greenlet[..., None] | None = None
         self._stop = gevent.event.Event()
@@ -65,22 +70,33 @@ class Gateway:
         """Raises EmgError, and leaves nothing open."""
         logs = Logs(self.config)
         try:
-            table, lists = routes_of(self.config), lists_of(self.config)
+            files = table_files.read(self.config)
             spool, recovered = open_spool(self.config.spooldir, self.config.nodeid)
         except BaseException:
             logs.close()
             raise
-        self.engine = build(self.config, logs, spool, recovered, table)
-        self.engine.receiver.lists = lists
+        self.feed = TableFeed(self.config, self._tables_changed)
         try:
+            self.feed.begin()
+            made = native.run(lambda: self.feed.tables.assemble(self.config, files, self.config))
+        except BaseException:
+            self.feed.stop()
+            spool.close()
+            logs.close()
+            raise
+        self._file, self._files, self.config = self.config, files, made.config
+        self.engine = build(self.config, logs, spool, recovered, made.routes)
+        self.engine.receiver.logs_text = self.config.database is not None
+        try:
+            self._take(made)
             for connector in self.config.connectors.values():
-                self._add(connector)
+                self._guarded(connector.name, functools.partial(self._add, connector, made.schemes))
             resume(self.engine, recovered)
             self._control = ControlServer(self)
             self._control.start()
             self._control.restore()
-            for name in self.connectors:
-                self._start_connector(name)
+            for name in list(self.connectors):
+                self._guarded(name, functools.partial(self._start_connector, name))
         except BaseException:
             self.stop(0.0)
             raise
@@ -90,17 +106,30 @@ class Gateway:
         gc.freeze()  # what is built now stays: no need to look through it again and again
         gc.set_threshold(50_000, 20, 20)
         log.info("gateway %s is up: %d connectors", self.config.servername, len(self.connectors))
+        self.feed.ready()
 
-    def _add(self, config: ConnectorConfig) -> None:
+    def _guarded(self, name: str, step: Callable[[], None]) -> None:
+        """Do what concerns this connector: a faulty one of the tables stops nothing but itself, one of the file raises EmgError."""
+        try:
+            step()
+        except EmgError as error:
+            if name in self._file.connectors:
+                raise
+            self.feed.refused[name] = str(error)
+            log.error("connector %s of the database can't be started: %s", name, error)
+        else:
+            self.feed.refused.pop(name, None)
+
+    def _add(self, config: ConnectorConfig, schemes: Mapping[str, RetryScheme]) -> None:
         lane = self.engine.lanes.get(config.name)
-        port = Port(config, lane, scheme_of(config))
+        port = Port(config, lane, schemes[config.name])
+        kind = IncomingConnector if port.incoming else OutgoingConnector
+        self.connectors[config.name] = kind(self.engine, port)
         self.engine.ports[config.name] = port
         self.engine.router.forget()
         lane.held = config.hold
         if self._control is not None:
             self._control.adopt(port)
-        kind = IncomingConnector if port.incoming else OutgoingConnector
-        self.connectors[config.name] = kind(self.engine, port)
 
     def _start_connector(self, name: str) -> None:
         connector = self.connectors[name]
@@ -148,6 +177,7 @@ class Gateway:
         self.drain(seconds)
         if self._ticker is not None:
             self._ticker.kill()
+        self.feed.stop()
         if self._control is not None:
             self._control.stop()
         self.engine.profiler.close()
@@ -160,37 +190,72 @@ class Gateway:
 
     # -- reload
 
-    def reload(self) -> dict[str, Any]:
-        """Read the configuration and all tables again and apply what differs. Raises EmgError, and then nothing has changed.
+    def reload(self, *, anew: bool = False) -> dict[str, Any]:
+        """Read the configuration and all tables again and apply what differs. Raises EmgError, and then nothing of the files has changed.
 
-        Sessions of connectors and accounts that did not change are not touched (design section 4, invariant 9).
+        Sessions of connectors and accounts that did not change are not touched (design section 4, invariant 9). The database's tables
+        are looked at whatever the files say; `anew`: also where no revision has changed, since a row may have been changed by hand.
         """
-        new = load(self.config.file)
-        table, lists = routes_of(new), lists_of(new)
-        changes = compare(self.config, new)
-        schemes = {name: scheme_of(config) for name, config in new.connectors.items()}
-        self.config = new
-        self.engine.logs.configure(new)
-        self.engine.configure(new, table, lists)
+        look = self.feed.look(anew=anew)
+        with self.feed.lock:
+            file = load(self._file.file)
+            files = table_files.read(file)
+            made = native.run(lambda: self.feed.tables.assemble(file, files, self.config))
+            self._file, self._files = file, files
+            told = self._swap(made)
+        return told | self.feed.wait(look)
+
+    def _tables_changed(self) -> None:
+        """The database's tables have changed; called with the feed's lock held."""
+        file, files = self._file, self._files
+        try:
+            made = native.run(lambda: self.feed.tables.assemble(file, files, self.config, lenient=True))
+        except EmgError as error:
+            log.error("a change of the database's tables can't be used: %s", error)
+            return
+        self._swap(made)
+
+    def _swap(self, made: Assembled) -> dict[str, Any]:
+        """Everything new takes effect: what accounts may do at once, then the connectors."""
+        changes = made.changes
+        self.config = made.config
+        self.engine.logs.configure(made.config)
+        self._take(made)
+        names = {*changes.users_added, *changes.users_removed, *(changed.name for changed in changes.users_changed)}
+        if names:
+            for connector in self.connectors.values():
+                if isinstance(connector, IncomingConnector):
+                    connector.accounts_changed(names)
         for name in changes.connectors_removed:
             self._remove(name)
         for changed in changes.connectors_changed:
-            self._change(changed, new.connectors[changed.name], schemes)
+            self._guarded(changed.name, functools.partial(self._change, changed, made))
         for name in changes.connectors_added:
-            self._add(new.connectors[name])
-            self._start_connector(name)
-        if changes.users_added or changes.users_removed or changes.users_changed:
-            for connector in self.connectors.values():
-                if isinstance(connector, IncomingConnector):
-                    connector.configure()
+            self._guarded(name, functools.partial(self._begin, made.config.connectors[name], made.schemes))
         for lane in self.engine.lanes.by_name.values():
             self.engine.lanes.touch(lane)
+        gc.freeze()  # as at the start
         told = summary(changes)
         log.info("configuration reloaded: %s", told)
         return told
 
+    def _take(self, made: Assembled) -> None:
+        """The engine's part of a swap."""
+        self.engine.configure(made.config, made.routes, made.lists)
+        charging = self.engine.charging
+        charging.prices, charging.numbering = made.prices, made.numbering
+        charging.configure(made.billing)
+        self.feed.note(made.skipped)
+
+    def _begin(self, config: ConnectorConfig, schemes: Mapping[str, RetryScheme]) -> None:
+        self._add(config, schemes)
+        self._start_connector(config.name)
+
     def _remove(self, name: str) -> None:
-        connector = self.connectors.pop(name)
+        self.feed.refused.pop(name, None)
+        connector = self.connectors.pop(name, None)
+        if connector is None:
+            return  # one of the tables that could not be made
         gevent.spawn(connector.stop, self.config.draintime)
         del self.engine.ports[name]
         self.engine.router.forget()
@@ -201,16 +266,17 @@ class Gateway:
                 connector.port.lane.size,
             )
 
-    def _change(self, changed: Changed, config: ConnectorConfig, schemes: Mapping[str, RetryScheme]) -> None:
-        connector = self.connectors[changed.name]
-        if not changed.rebuild:
-            connector.port.configure(config, schemes[changed.name])
+    def _change(self, changed: Changed, made: Assembled) -> None:
+        connector = self.connectors.get(changed.name)
+        config = made.config.connectors[changed.name]
+        if connector is not None and not changed.rebuild:
+            connector.port.configure(config, made.schemes[changed.name])
             self.engine.router.forget()
             connector.configure()
             return
-        connector.stop(min(self.config.draintime, 5.0))
-        self._add(config)
-        self._start_connector(changed.name)
+        if connector is not None:
+            connector.stop(min(self.config.draintime, 5.0))
+        self._begin(config, made.schemes)
 
 
 def summary(changes: Any) -> dict[str, Any]:
@@ -226,44 +292,6 @@ def summary(changes: Any) -> dict[str, Any]:
         "general": list(changes.general_live),
         "after_restart": list(changes.general_restart),
     }
-
-
-def routes_of(config: ServerConfig) -> RouteTable | None:
-    """The routing table of a configuration. Raises EmgError with all its faults."""
-    if config.routes is None:
-        return None
-    return RouteTable.parse(_text_of(config.routes), config.connectors.keys())
-
-
-def lists_of(config: ServerConfig) -> BlockLists | None:
-    """The block lists of a configuration; None when nothing can be blocked. Raises EmgError with all faults of one list."""
-    if config.blacklist is None:
-        return None
-    black = _list_of(config.blacklist, white=False)
-    return BlockLists(black, _list_of(config.whitelist, white=True) if config.whitelist else None)
-
-
-def _list_of(path: str, *, white: bool) -> AddressList:
-    try:
-        return AddressList.parse(_text_of(path), white=white)
-    except BlockListFaults as faults:
-        raise EmgError(f"{path}: {faults}") from faults
-
-
-def scheme_of(config: ConnectorConfig) -> RetryScheme:
-    """The retry scheme of a connector, on top of the built-in one of its direction. Raises EmgError."""
-    base = retry_smpp.OPERATOR if config.type.name == "OUTGOING" else retry_smpp.CUSTOMER
-    pauses = (config.retrytime,) if config.retrytime else DEFAULT_INTERVALS
-    if config.retryscheme is not None:
-        return RetryScheme.parse(_text_of(config.retryscheme), retry_smpp.NAMES, base, pauses)
-    return RetryScheme({}, [], None, base, pauses) if config.retrytime else base
-
-
-def _text_of(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise EmgError(f"{path}: {error}") from error
 
 
 def main(argv: list[str]) -> int:
@@ -287,6 +315,6 @@ def main(argv: list[str]) -> int:
 def _reload(gateway: Gateway) -> None:
     gateway.engine.logs.reopen()  # SIGHUP is also how logrotate says that it has moved them away
     try:
-        gateway.reload()
+        gateway.reload(anew=True)
     except EmgError as error:
         log.error("the configuration stays as it was: %s", error)

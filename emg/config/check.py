@@ -16,6 +16,8 @@ from emg.config.users import join_users
 from emg.config.values import AVAILABLE, ConnectorType, Endpoint, Protocol, SslVerify
 
 INCOMING, OUTGOING = ConnectorType.INCOMING, ConnectorType.OUTGOING
+STORED = "database"
+"""Stands where a file's name would, for connectors of the tables (`emg.config.stored`)."""
 LONGEST_SOCKET_PATH = 107
 SMPP_NAME, SMPP_PASSWORD = 15, 8
 WILDCARDS = frozenset({"0.0.0.0", "::"})
@@ -116,7 +118,10 @@ def references(draft: Draft, findings: Findings) -> None:
     for row, setting, names in _references(draft):
         for name in names:
             target = draft.connectors.get(name)
-            if target is None:
+            if target is None and draft.general.value.database and setting.file != STORED:
+                reason = f"{quote(row, setting)}: no such connector stands here; it must be one of the database's"
+                findings.warn(setting.file, setting.line, reason)
+            elif target is None:
                 reason = f"{quote(row, setting)}: there is no such connector{nearest(name, draft.connectors)}"
                 findings.fault(setting.file, setting.line, reason)
             elif row.name == "CONNECTOR" and kind_of(target) is OUTGOING:

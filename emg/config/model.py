@@ -205,11 +205,11 @@ class ServerConfig:
         group=REPORTS, unit="seconds", example="1d")
 
     routes: str | None = keyword(
-        kinds.FILE, None, "The routing table (CSV: prefix,account,connector_in,connector_out,priority,weight,enabled).",
+        kinds.FILE, None, "The routing table, instead of the database's (CSV: prefix,account,connector_in,connector_out,priority,weight,enabled).",
         group=TABLES, example="routes.csv")
     prices: str | None = keyword(
         kinds.FILE, None,
-        "The price table (CSV: prefix,account,connector_in,connector_out,price,cost,currency,valid_from).",
+        "The price table, instead of the database's (CSV: prefix,account,connector_in,connector_out,price,cost,currency,valid_from,valid_until,refund).",
         group=TABLES, example="prices.csv")
     blacklist: str | None = keyword(
         kinds.FILE, None,

@@ -42,8 +42,6 @@ INSTEAD = {
 
 INERT: Mapping[str, Mapping[str, str]] = {
     "": {
-        "DATABASE": "accounts stand in USER sections, routes in ROUTES, and events stay in the spool",
-        "PRICES": "messages are not priced",
         "DEFAULT_CHARCODE_TEXT": "no protocol of this version carries plain text without saying its charset",
     },
     "CONNECTOR": {

@@ -12,14 +12,13 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from emg.config.build import TABLES, Built, Draft, build
-from emg.config.check import RULES
+from emg.config.check import RULES, STORED
 from emg.config.connector import ConnectorConfig
 from emg.config.faults import Findings, Unreadable
 from emg.config.model import ServerConfig
 from emg.config.syntax import CONTROL, KEY, SECTION_NAME, SECTION_NAME_SAYS, Setting, Source, parse
 
-FILE: Final = "database"
-"""Stands where a file's name would."""
+FILE: Final = STORED
 HIDDEN: Final = "***"
 REFERENCE: Final = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}", re.ASCII)
 ROWS: Final = TABLES["CONNECTOR"]

@@ -300,3 +300,15 @@ def test_any_sections_are_a_configuration_or_a_list_of_faults(
 ) -> None:
     text = "\n".join([*general, "CONNECTOR a <", *one, ">", "CONNECTOR b <", *two, ">", "USER u <", *one, ">"])
     assert outcome(text, {"A": "a"})
+
+
+def test_with_a_database_a_connector_may_stand_there() -> None:
+    text = (
+        "{}CONNECTOR c <\nTYPE=INCOMING\nPROTOCOL=SMPP\nADDRESS=127.0.0.1:1\nROUTE=stored\n>\nUSER u <\nPASSWORD=p\n>\n"
+    )
+    with pytest.raises(ConfigFaults, match="there is no such connector"):
+        load_text(text.format(""))
+    config = load_text(text.format("DATABASE=sqlite:///emg.db\n"))
+    assert [warning.reason for warning in config.warnings] == [
+        "ROUTE=stored: no such connector stands here; it must be one of the database's"
+    ]
