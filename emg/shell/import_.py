@@ -2,7 +2,8 @@
 
 Connectors, users, plugins and the tables that the file names are taken over in one transaction; what was left out is listed with file, line, keyword
 and reason, and nothing is guessed (see `emg.config.foreign` and `emg.db.takeover`). General keywords stay in the configuration file that `-c` names.
-Files are UTF-8, or else Latin-1. A second import of the same file changes nothing. `--dry-run` says what would be done and does none of it.
+Files are UTF-8, or else Latin-1. A second import of the same file changes nothing. FILE may be a folder that `emg export --all` has
+written: its server.cfg and the tables beside it. `--dry-run` says what would be done and does none of it.
 """
 
 import argparse
@@ -14,11 +15,12 @@ from typing import Any, Final
 from sqlalchemy import select
 
 from emg.config.faults import Unreadable
-from emg.config.foreign import Foreign, LeftOut, in_order, read
+from emg.config.foreign import Foreign, ForeignFile, LeftOut, in_order, read
 from emg.config.load import Disk
 from emg.db import takeover
 from emg.db.models import Connector
 from emg.db.takeover import Taken
+from emg.db.takeover_tables import ACCOUNTS, BESIDE, CUSTOMERS, Target, take_files
 from emg.errors import EmgError
 from emg.shell.around import around
 from emg.shell.common import Call, Command, run
@@ -31,6 +33,8 @@ LEFT_OUT: Final = (
     ("Keyword", "keyword"),
     ("Left out because", "reason"),
 )
+FIRST: Final = (CUSTOMERS, ACCOUNTS)
+"""Files that come before the users: a customer before his accounts."""
 
 
 class Either(Disk):
@@ -63,7 +67,7 @@ def take(call: Call) -> None:
         kept = takeover.kept_hashes(session)
     passwords = takeover.hashed(kept, foreign.users)
     try:
-        _write(call, foreign, passwords, taken)
+        _write(call, foreign, source, passwords, taken)
     except _Undo:
         pass
     else:
@@ -74,22 +78,33 @@ def take(call: Call) -> None:
 
 
 def _foreign(call: Call, source: Disk) -> Foreign:
-    file = posixpath.normpath(call.arguments.file)
-    folder = os.environ.get("EMGDIR") or str(Path(file).absolute().parent)
+    given = Path(call.arguments.file)
+    file = posixpath.normpath(given / "server.cfg" if given.is_dir() else given)
+    folder = str(given.absolute()) if given.is_dir() else os.environ.get("EMGDIR") or str(Path(file).absolute().parent)
     try:
         text = source.read(file)
     except Unreadable as reason:
         raise EmgError(f"{file} can't be read: {reason}") from None
-    return read(text, file, folder, os.environ, source, call.config)
+    foreign = read(text, file, folder, os.environ, source, call.config)
+    if given.is_dir():
+        tables = [
+            ForeignFile(kind, str(given / name), file, 0) for name, kind in BESIDE.items() if (given / name).exists()
+        ]
+        foreign.files += tables
+    foreign.read_files += [table.path for table in foreign.files]
+    return foreign
 
 
-def _write(call: Call, foreign: Foreign, passwords: dict[str, str], taken: Taken) -> None:
+def _write(call: Call, foreign: Foreign, source: Disk, passwords: dict[str, str], taken: Taken) -> None:
     """One transaction: all of it, or for a dry run none. Raises _Undo."""
     with call.database.session() as session:
         takeover.take_connectors(session, call.actor, around(call), foreign.connectors, taken)
         takeover.take_plugins(session, call.actor, foreign.plugins, taken)
         known = {*call.config.connectors, *session.scalars(select(Connector.name))}
+        target = Target(session, call.actor, known, taken)
+        take_files(target, [file for file in foreign.files if file.kind in FIRST], source)
         takeover.take_users(session, call.actor, foreign.users, passwords, known, taken)
+        take_files(target, [file for file in foreign.files if file.kind not in FIRST], source)
         if call.arguments.dry_run:
             raise _Undo
 
@@ -107,7 +122,7 @@ def _tell(call: Call, taken: Taken) -> None:
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="the configuration to be taken over")
+    parser.add_argument("file", metavar="FILE", help="the configuration to be taken over, or the folder of an export")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and don't do it")
 
 
