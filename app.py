@@ -31,6 +31,7 @@ PROGRAMS = {
     "connector": Program("emg.shell.connector", False, "connectors that stand in the database"),
     "messages": Program("emg.shell.messages", False, "find messages in the log"),
     "import": Program("emg.shell.import_", False, "take a configuration file over into the database"),
+    "export": Program("emg.shell.export_", False, "write the database's tables as files"),
     "ctl": Program("emg.control.ctl", False, "ask a running gateway, or change what it does"),
     "send": Program("emg.tools.send", False, "send one message and wait for its report"),
     "load": Program("emg.tools.load", True, "send many messages and measure"),

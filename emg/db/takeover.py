@@ -151,7 +151,8 @@ def _take_user(session: Session, actor: Actor, reader: "_User", password_hash: s
     if there:
         if user.disabled:
             values["locked"] = True
-        given = access if user.access or user.connectors else None
+        same = set(access) == set(accounts.access_of(accounts.find(session, user.name)))
+        given = None if same or not (user.access or user.connectors) else access
         return CHANGED if accounts.change(session, actor, user.name, values, given, action="import") else KEPT
     if not password_hash and not user.held:
         reader.leave("PASSWORD", "taken over without a password: the file holds none; set one")
