@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from emg.db.models import Blacklist as Model
-from emg.db.rule_table import RuleTable
+from emg.db.rule_table import RuleTable, begins_with
 from emg.rules.block_rows import COLUMNS, Entry, cells_of
 from emg.rules.blocklist import BlockListFaults
 from emg.rules.faults import Fault
@@ -31,5 +31,5 @@ def _judge(rows: list[Entry]) -> list[Fault]:
 
 BLACKLIST: Final = RuleTable(
     Model, "blacklist", ("white", "field", "address", "action", "note"), _row, _values, _key, COLUMNS, cells_of,
-    same=("white", "field", "address"), judge=_judge, raised=BlockListFaults,
+    same=("white", "field", "address"), judge=_judge, raised=BlockListFaults, filters={"address": begins_with(Model, "address")},
 )  # fmt: skip

@@ -38,8 +38,8 @@ def read(
             yield list(row)
         return
     decode = msgspec.json.Decoder(list[Any]).decode
-    for (array,) in connection.execute(wanted):
-        yield decode(array)
+    for row in connection.execute(wanted):
+        yield decode(str(row[0]))
 
 
 def write(connection: Connection, model: type[Base], names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

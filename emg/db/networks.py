@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from emg.db.models import Network as Model
-from emg.db.rule_table import RuleTable
+from emg.db.rule_table import RuleTable, begins_with
 from emg.rules.faults import Fault
 from emg.rules.numbering import COLUMNS, NetworkFaults, NetworkRow, cells_of
 
@@ -23,5 +23,5 @@ def _judge(rows: list[NetworkRow]) -> list[Fault]:
 
 NETWORKS: Final = RuleTable(
     Model, "network", COLUMNS, _row, cells_of, _prefix, COLUMNS, cells_of, same=("prefix",), judge=_judge, raised=NetworkFaults,
-    dated=False,
+    filters={"prefix": begins_with(Model, "prefix")}, dated=False,
 )  # fmt: skip

@@ -6,8 +6,10 @@ What is sorted before what: `valid_from` comes last of what rows compete by, so 
 import datetime as dt
 from typing import Any, Final
 
+from sqlalchemy import ColumnElement
+
 from emg.db.models import Price as Model
-from emg.db.rule_table import RuleTable
+from emg.db.rule_table import RuleTable, begins_with
 from emg.rules.faults import Fault
 from emg.rules.price_rows import ALWAYS, COLUMNS, FOREVER, REFUNDS, PriceFaults, PriceRow, ambiguities, cells_of, key_of
 
@@ -38,10 +40,10 @@ def _epoch(text: str) -> int:
 
 def _values(row: PriceRow) -> tuple[Any, ...]:
     names = row.prefix, row.account, row.connector_in, row.connector_out, row.currency
-    return *names, moment(row.valid_from), moment(row.valid_until), row.price, row.cost, REFUNDS[row.refund]
+    return *names, _moment(row.valid_from), _moment(row.valid_until), row.price, row.cost, REFUNDS[row.refund]
 
 
-def moment(epoch: int) -> str | None:
+def _moment(epoch: int) -> str | None:
     """As the drivers take it, and as SQLite keeps it; None for ever."""
     if epoch in (ALWAYS, FOREVER):
         return None
@@ -56,6 +58,13 @@ def _judge(rows: list[PriceRow]) -> list[Fault]:
     return [Fault(0, fault.field, fault.reason) for _row, fault in ambiguities(rows)]
 
 
+def _valid_at(epoch: int) -> ColumnElement[bool]:
+    """Rows that are valid then, also those that another of the same messages stands above."""
+    when = dt.datetime.fromtimestamp(epoch, dt.UTC)
+    begun = Model.valid_from.is_(None) | (Model.valid_from <= when)
+    return begun & (Model.valid_until.is_(None) | (Model.valid_until > when))
+
+
 PRICES: Final = RuleTable(
     Model, "price",
     (
@@ -63,4 +72,5 @@ PRICES: Final = RuleTable(
     ),
     _row, _values, _key, COLUMNS, cells_of,
     same=("prefix", "account", "connector_in", "connector_out", "currency"), judge=_judge, raised=PriceFaults,
+    filters={"prefix": begins_with(Model, "prefix"), "valid_at": _valid_at},
 )  # fmt: skip

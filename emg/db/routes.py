@@ -3,12 +3,12 @@
 from collections.abc import Collection
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, literal, select
+from sqlalchemy import ColumnElement, func, literal, select
 from sqlalchemy.orm import Session
 
 from emg.db.models import Connector
 from emg.db.models import Route as Model
-from emg.db.rule_table import RuleTable
+from emg.db.rule_table import RuleTable, begins_with
 from emg.rules.route_rows import COLUMNS, Route, cells_of
 
 _lists: dict[str, tuple[str, ...]] = {}
@@ -34,19 +34,18 @@ def _key(row: Route) -> tuple[str, str, str, tuple[str, ...]]:
     return row.prefix, row.account, row.connector_in, row.connectors
 
 
+def _leads_to(connector: str) -> ColumnElement[bool]:
+    """The row names this connector, alone or in its list, or an account's sessions on it."""
+    padded = literal(":") + Model.connector_out + literal(":")
+    return (func.instr(padded, f":{connector}:") > 0) | (func.instr(padded, f":{connector}/") > 0)
+
+
 ROUTES: Final = RuleTable(
     Model, "route", ("prefix", "account", "connector_in", "priority", "connector_out", "weight", "enabled"),
-    _row, _values, _key, COLUMNS, cells_of,
+    _row, _values, _key, COLUMNS, cells_of, filters={"prefix": begins_with(Model, "prefix"), "connector_out": _leads_to},
 )  # fmt: skip
 
 
 def known_connectors(session: Session, configured: Collection[str]) -> frozenset[str]:
     """Names that a row may name: those of the configuration file, and those of the database."""
     return frozenset((*configured, *session.scalars(select(Connector.name))))
-
-
-def leads_to(connector: str) -> ColumnElement[bool]:
-    """A condition: the row names this connector, alone or in its list, or an account's sessions on it."""
-    padded = literal(":") + ROUTES.column("connector_out") + literal(":")
-    found: ColumnElement[bool] = padded.contains(f":{connector}:", autoescape=True)
-    return found | padded.contains(f":{connector}/", autoescape=True)

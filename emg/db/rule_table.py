@@ -11,9 +11,9 @@ message log still names the row that it was priced by. Nothing is written for wh
 import datetime as dt
 import hashlib
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, func, select
@@ -28,6 +28,9 @@ from emg.rules.faults import Fault
 
 R = TypeVar("R", bound=msgspec.Struct)
 """A row of `emg.rules`; its first field says which one it is."""
+
+EVERYTHING: Final[Mapping[str, Any]] = {}
+"""No condition."""
 
 
 class NoSuchRow(EmgError):
@@ -82,6 +85,8 @@ class RuleTable(Generic[R]):
     judge: Callable[[list[R]], list[Fault]] = lambda _rows: []
     """What is wrong with rows that are equal in `same`."""
     raised: Callable[[list[Fault]], EmgError] = lambda faults: EmgError("; ".join(map(str, faults)))
+    filters: Mapping[str, Callable[[Any], ColumnElement[bool]]] = field(default_factory=dict)
+    """Conditions that are more than a column being equal."""
     dated: bool = True
     """It has a column `updated`."""
 
@@ -96,22 +101,24 @@ class RuleTable(Generic[R]):
         return text_of(self.head, map(self.cells, self.load(session)))
 
     def find(
-        self, session: Session, where: Sequence[ColumnElement[bool]] = (), *, offset: int = 0, limit: int = 100
+        self, session: Session, wanted: Mapping[str, Any] = EVERYTHING, *, offset: int = 0, limit: int = 100
     ) -> tuple[list[R], int]:
-        """A page of the rows that fit, and how many there are."""
+        """A page of the rows that fit, and how many there are. `wanted` has values by column, or by the names in `filters`."""
+        where = self._where(wanted)
         total = session.scalar(select(func.count()).select_from(self.model).where(*where)) or 0
         return self._read(session.connection(), where, (offset, limit)), total
 
     def get(self, session: Session, number: int) -> R:
         """One row. Raises NoSuchRow."""
-        found = self._read(session.connection(), (self.column("id") == number,))
+        found = self._read(session.connection(), self._where({"id": number}))
         if not found:
             raise NoSuchRow(self.subject, number)
         return found[0]
 
-    def column(self, name: str) -> ColumnElement[Any]:
-        """For conditions."""
-        return self.model.__table__.c[name]
+    def _where(self, wanted: Mapping[str, Any]) -> list[ColumnElement[bool]]:
+        columns = self.model.__table__.c
+        made = [(name, value, self.filters.get(name)) for name, value in wanted.items()]
+        return [columns[name] == value if fits is None else fits(value) for name, value, fits in made]
 
     def _read(
         self, connection: Connection, where: Sequence[ColumnElement[bool]], window: tuple[int, int] | None = None
@@ -121,17 +128,17 @@ class RuleTable(Generic[R]):
 
     # -- the whole table
 
-    def plan(self, session: Session, wanted: Iterable[R], among: Sequence[ColumnElement[bool]] = ()) -> Plan[R]:
+    def plan(self, session: Session, wanted: Iterable[R], among: Mapping[str, Any] = EVERYTHING) -> Plan[R]:
         """What `replace` would do."""
-        return plan(self._read(session.connection(), among), wanted, self.key)
+        return plan(self._read(session.connection(), self._where(among)), wanted, self.key)
 
     def replace(
-        self, session: Session, actor: Actor, wanted: Iterable[R], among: Sequence[ColumnElement[bool]] = ()
+        self, session: Session, actor: Actor, wanted: Iterable[R], among: Mapping[str, Any] = EVERYTHING
     ) -> Plan[R]:
         """Make the table (of it, the rows that fit `among`) hold these rows alone; their ids are of no meaning."""
         revisions.touch(session, self.subject)
         connection = session.connection()
-        old = self._read(connection, among)
+        old = self._read(connection, self._where(among))
         wanted = list(wanted)
         made = plan(old, wanted, self.key)
         if not made:
@@ -194,8 +201,8 @@ class RuleTable(Generic[R]):
         if not self.same:
             return
         values = dict(zip(self.columns, self.values(row), strict=True))
-        others = [self.column(name) == values[name] for name in self.same]
-        rows = self._read(session.connection(), (*others, self.column("id") != row_id(row)))
+        equal = self._where({name: values[name] for name in self.same})
+        rows = [other for other in self._read(session.connection(), equal) if row_id(other) != row_id(row)]
         if faults := self.judge([*rows, row]):
             raise self.raised(faults)
 
@@ -203,7 +210,7 @@ class RuleTable(Generic[R]):
         connection = session.connection()
         self._write(connection, [], [row])
         newest = connection.execute(
-            select(func.max(self.column("id")))
+            select(func.max(self.model.__table__.c.id))
         ).scalar_one()  # ours: others wait for the revision
         return self.get(session, newest)
 
@@ -258,6 +265,11 @@ def row_id(row: msgspec.Struct) -> int:
 def with_id(row: R, number: int) -> R:
     """The same row under another id."""
     return type(row)(number, *msgspec.structs.astuple(row)[1:])
+
+
+def begins_with(model: type[Base], column: str) -> Callable[[str], ColumnElement[bool]]:
+    """A condition: the column's text begins so."""
+    return lambda text: model.__table__.c[column].startswith(text, autoescape=True)
 
 
 def _driver_time(moment: dt.datetime) -> str:

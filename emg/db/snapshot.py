@@ -111,7 +111,7 @@ def _flush(folder: Path) -> None:
 
 
 def _revisions(connection: Connection) -> Iterator[tuple[str, int]]:
-    yield from connection.execute(select(Revision.subject, Revision.number)).tuples()
+    yield from connection.execute(select(Revision.subject, Revision.number))
 
 
 def _take(connection: Connection, subject: str, number: int, source: str) -> Snapshot:
@@ -142,7 +142,7 @@ def _raw(connection: Connection, model: type[Base], names: Sequence[str], order:
     table = model.__table__
     plain = [type_coerce(table.c[name], NullType()) for name in names]
     if connection.dialect.name == "sqlite":
-        yield from map(list, connection.execute(select(*plain).order_by(table.c[order], table.c.id)).tuples())
+        yield from map(list, connection.execute(select(*plain).order_by(table.c[order], table.c.id)))
         return
     decode = msgspec.json.Decoder(list[Any]).decode
     array = type_coerce(func.json_array(*plain), NullType())

@@ -16,13 +16,13 @@ from emg.db.engine import Database
 from emg.db.models import AuditLog, Connector, Price
 from emg.db.networks import NETWORKS
 from emg.db.prices import PRICES
-from emg.db.routes import ROUTES, known_connectors, leads_to
+from emg.db.routes import ROUTES, known_connectors
 from emg.db.rule_table import NoSuchRow, RuleTable, plan
 from emg.db.snapshot import changed
 from emg.rules.block_rows import entry_of, parse_entries
 from emg.rules.blocklist import BlockListFaults
 from emg.rules.numbering import NetworkFaults, network_of, parse_networks
-from emg.rules.price_rows import PriceFaults, parse_prices, price_of, prices_of
+from emg.rules.price_rows import PriceFaults, parse_moment, parse_prices, price_of, prices_of
 from emg.rules.route_rows import Route, parse_routes, route_of
 from emg.rules.snapshot import PriceRow as StoredPrice
 
@@ -170,8 +170,7 @@ def test_a_page_and_how_many_there_are(database: Database, case: Case) -> None:
         rows = case.table.load(session)
         assert case.table.find(session, offset=1, limit=2) == (rows[1:3], len(rows))
         first = case.table.head[0]
-        where = [case.table.column(first) == case.table.cells(rows[-1])[0]]
-        found, total = case.table.find(session, where)
+        found, total = case.table.find(session, {first: case.table.cells(rows[-1])[0]})
         assert rows[-1] in found
         assert total == len(found)
 
@@ -218,12 +217,14 @@ def test_connectors_that_a_route_may_name_and_the_routes_that_name_one(database:
         assert known == {"op1", "op_1"}
         text = "connector_out\nop1\nop_1:op1\nop_1/acme\nop1/x:op_1\n"
         ROUTES.replace(session, WHO, parse_routes(text, known))
-        assert [":".join(row.connectors) for row in ROUTES.find(session, [leads_to("op_1")])[0]] == [
+        assert [":".join(row.connectors) for row in ROUTES.find(session, {"connector_out": "op_1"})[0]] == [
             "op1/x:op_1",
             "op_1/acme",
             "op_1:op1",
         ]
-        assert ROUTES.find(session, [leads_to("p1")]) == ([], 0)
+        assert (
+            ROUTES.find(session, {"connector_out": "p1"}) == ROUTES.find(session, {"connector_out": "OP1"}) == ([], 0)
+        )
 
 
 def revisions_time() -> Any:
@@ -252,6 +253,21 @@ def test_what_is_written_is_what_the_models_and_the_gateway_read(database: Datab
     found, faults = prices_of(snapshot.rows)
     assert not faults
     assert sorted(found, key=made_id) == sorted(rows, key=made_id)
+
+
+def test_prices_found_by_what_they_are_for_and_when(database: Database) -> None:
+    with database.session() as session:
+        PRICES.replace(session, WHO, CASES["price"].parse(CASES["price"].text))
+        found = {
+            day: PRICES.find(session, {"prefix": "4", "account": "acme", "valid_at": parse_moment(day)})
+            for day in ("2025-12-31", "2026-01-01", "2026-07-01T12:30:00")
+        }
+        assert [[row.price for row in rows] for rows, _total in found.values()] == [
+            [50_000],
+            [55_000],
+            [55_000, 40_000],
+        ]
+        assert PRICES.find(session, {"currency": "SEK"})[1] == 1
 
 
 def test_a_plan_pairs_rows_of_one_key_in_their_order() -> None:
