@@ -26,6 +26,7 @@ PROGRAMS = {
     "gateway": Program(
         "emg.gateway", True, "run the gateway in the foreground (SIGTERM drains and stops, SIGHUP reloads)"
     ),
+    "recorder": Program("emg.recorder.program", False, "write what happens to messages into the database's log"),
     "check": Program("emg.config.cli", False, "check a configuration and report all its faults"),
     "password": Program("emg.tools.password", False, "make the hash of a password, to be kept in the configuration"),
     "connector": Program("emg.shell.connector", False, "connectors that stand in the database"),

@@ -1,0 +1,205 @@
+"""The recorder's work: read a batch of events, fold them, write them with the new position in one transaction, tell the gateway.
+
+Exactly once: the position stands in the database and moves with the rows. After any error it is read again, since nobody knows whether the last commit came
+through. A database that is away is waited for, for ever; the events wait in the spool. A row that the database refuses for its own sake is set aside.
+
+A batch is at most `MOST_EVENTS` events. With a backlog there is no pause between two; otherwise new events gather for `GATHER_SECONDS`, which makes one
+change out of a message's whole life.
+"""
+
+import logging
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from emg.config.model import ServerConfig
+from emg.control.client import Client
+from emg.db.engine import Database
+from emg.db.log_tables import Refused, Spot
+from emg.db.log_writer import LogWriter, PositionMoved
+from emg.engine import events
+from emg.errors import ControlError, EmgError, SpoolError
+from emg.recorder.aside import Aside
+from emg.recorder.fold import Fold, stamp
+from emg.recorder.source import Rows, Source
+from emg.recorder.standing import Shown, Standing
+
+MOST_EVENTS = 20_000
+GATHER_SECONDS = 0.5
+PAUSES = (0.5, 1.0, 2.0, 5.0)
+"""After so many errors in a row; the last one for all that follow."""
+CUSTOMERS_SECONDS = 30.0
+TELL_SECONDS = 1.0
+SHOWN = 20
+"""Lines in the log about what one batch had to set aside."""
+REPEAT_SECONDS = 5.0
+"""The gateway is told again though nothing is new: it may have been restarted."""
+
+log = logging.getLogger("emg.recorder")
+
+
+class Recorder:
+    """See the module's text. `run` returns after `stop`."""
+
+    def __init__(self, config: ServerConfig) -> None:
+        assert config.database is not None, "a recorder without DATABASE"
+        self.standing = Standing(os.getpid(), time.time(), "")
+        self._config = config
+        self._source = Source(config.spooldir)
+        database = Database(config.database)
+        self.standing.database = database.place
+        self._writer = LogWriter(database)
+        database.close()
+        self._shown = Shown(config.spooldir, self.standing)
+        self._aside = Aside(config.logdir)
+        self._client = Client(config.control, seconds=2.0)
+        self._stop = threading.Event()
+        self._place: tuple[int, int] | None = None
+        """(identity, position), as the database said; None: to be asked."""
+        self._failures = 0
+        self._customers: dict[str, int | None] = {}
+        self._customers_until = 0.0
+        self._tell_at = 0.0
+        self._told = (0, 0, 0.0)
+        self._row_events = 1.0
+
+    def stop(self) -> None:
+        """End after the batch that is being written."""
+        self._stop.set()
+
+    def run(self) -> None:
+        """Work until `stop`."""
+        try:
+            while not self._stop.is_set():
+                self._stop.wait(self._turn())
+                self._shown.show()
+        finally:
+            self._shown.show(now=True)
+            self._source.close()
+            self._writer.close()
+
+    def _turn(self) -> float:
+        """One batch; gives for how long to wait then."""
+        try:
+            pause = 0.0 if self.step() else GATHER_SECONDS
+        except (EmgError, SpoolError) as error:
+            return self._failed(error)
+        if self.standing.error:
+            log.warning("it goes on after %.0f s: %s", time.time() - self.standing.error_at, self.standing.error)
+            self.standing.error = ""
+        self._failures = 0
+        self._tell()
+        return pause
+
+    def _failed(self, error: EmgError) -> float:
+        self._place = None
+        if isinstance(error, PositionMoved) and not self._failures:
+            log.warning("%s", error)
+        elif self.standing.failed(str(error)):
+            log.error("%s; it is tried again", error)
+        self._failures += 1
+        return PAUSES[min(self._failures, len(PAUSES)) - 1]
+
+    # -- one batch
+
+    def step(self) -> bool:
+        """Read and write one batch; gives whether there is more. Raises DatabaseError, SpoolError, EmgError; then it can be called again."""
+        node = self._config.nodeid
+        if self._place is None:
+            identity = self._source.read(None, 0).identity
+            self._place = (identity, self._writer.position(node, identity, stamp(time.time())))
+        identity, before = self._place
+        read = self._source.read(before, MOST_EVENTS)
+        if read.identity != identity:
+            log.warning("another spool stands in %s: it begins anew with that", self._source.path)
+            self._place = None
+            return True
+        if before > read.last:
+            raise SpoolError(
+                f"the log is at {before}, but the last event of {self._source.path} is {read.last}: the spool was put back from an older copy"
+            )
+        if read.rows:
+            self._record(read, node, before)
+        self._note(read)
+        return read.more
+
+    def _record(self, read: Rows, node: int, before: int) -> None:
+        fold = Fold(self._accounts(), node)
+        aside: list[dict[str, Any]] = []
+        for number, _at, count, body in read.rows:
+            try:
+                happened = events.decode_row(body, count)
+            except (msgspec.MsgspecError, ValueError) as error:
+                aside.append({"events_of": number, "reason": f"row {number} of the outbox: {error}", "events": body})
+                continue
+            fold.take(happened)
+        if fold.strays:
+            messages, parts = self._writer.places({event.id for event in fold.strays})
+            fold.place(messages, parts)
+        aside += [{"reason": reason, "event": repr(event)} for event, reason in fold.faults]
+        after = read.rows[-1][0]
+        batch = fold.batch()
+
+        def keep(refused: list[Refused]) -> None:
+            rows = [{"table": row.table, "reason": row.reason, "values": row.row} for row in refused]
+            self._keep_aside([{"spool": read.identity, "row": after} | each for each in (*aside, *rows)])
+
+        spot = Spot(node, read.identity, before, after, stamp(time.time()))
+        refused = self._writer.write(batch, spot, keep)
+        self._place = (read.identity, after)
+        standing = self.standing
+        standing.batches += 1
+        standing.events += sum(row[2] for row in read.rows)
+        standing.messages += len(batch.messages)
+        standing.changes += len(batch.changes)
+        standing.refused += len(aside) + len(refused)
+        if fold.ended_twice:
+            log.error("%d messages have ended twice; their first end stays", fold.ended_twice)
+
+    def _keep_aside(self, told: list[dict[str, Any]]) -> None:
+        if told:
+            self._aside.keep(told)
+            for each in told[:SHOWN]:
+                log.error("set aside, in %s: %s", self._aside.path.name, each["reason"])
+            if len(told) > SHOWN:
+                log.error("and %d more", len(told) - SHOWN)
+
+    def _accounts(self) -> dict[str, int | None]:
+        """Account → customer, at most `CUSTOMERS_SECONDS` old."""
+        now = time.monotonic()
+        if now >= self._customers_until:
+            self._customers = self._writer.customers()
+            self._customers_until = now + CUSTOMERS_SECONDS
+        return self._customers
+
+    # -- what others are told
+
+    def _note(self, read: Rows) -> None:
+        standing = self.standing
+        assert self._place is not None, "a batch without a position"
+        standing.node, (standing.identity, standing.position) = self._config.nodeid, self._place
+        standing.last = read.last
+        if read.rows:
+            count = sum(row[2] for row in read.rows)
+            self._row_events = count / len(read.rows)
+        behind = read.last - standing.position if read.more else 0
+        standing.lag_events = int(behind * self._row_events)
+        standing.lag_seconds = max(0.0, round(time.time() - read.rows[-1][1], 1)) if read.more else 0.0
+
+    def _tell(self) -> None:
+        """Tell the gateway how far the log is, if it listens."""
+        if self._place is None:
+            return
+        now = time.monotonic()
+        due = self._told[2] + (TELL_SECONDS if self._place != self._told[:2] else REPEAT_SECONDS)
+        if now < due or not Path(self._client.path).exists():
+            return
+        try:
+            self._client.post("/outbox", recorded=self._place[1], identity=self._place[0])
+        except ControlError as error:
+            log.info("the gateway was not told: %s", error)
+        self._told = (*self._place, now)

@@ -1,0 +1,79 @@
+"""`emg recorder [-c server.cfg]`: write the gateway's events into the database's message log, until SIGTERM.
+
+It runs beside the gateway, on its machine; the two start and stop in any order. One recorder a spool: a second one ends with a sentence. SIGTERM and
+SIGINT let it finish its batch; SIGHUP begins a new log file. Its log is LOGDIR/recorder. Without DATABASE there is nothing to do: exit code 1.
+"""
+
+import argparse
+import fcntl
+import logging
+import os
+import signal
+from pathlib import Path
+
+from emg.config.load import load
+from emg.config.model import ServerConfig
+from emg.engine.logfile import FileHandler, LogFile, Stamp
+from emg.errors import EmgError
+from emg.recorder.loop import Recorder
+
+LOCK = "recorder.lock"
+log = logging.getLogger("emg.recorder")
+
+
+def main(argv: list[str]) -> int:
+    """See the module's text. 0 after an orderly stop."""
+    parser = argparse.ArgumentParser(
+        prog="emg recorder", description="Write the gateway's events into the message log."
+    )
+    parser.add_argument("-c", "--config", default="/etc/emg/server.cfg", help="configuration (default: %(default)s)")
+    config = load(parser.parse_args(argv).config)
+    if config.database is None:
+        raise EmgError("DATABASE is not set: there is no message log to write")
+    os.umask(0o027)  # messages and logs are nobody else's
+    lock = _lock(Path(config.spooldir))
+    handler = _log_to_file(config)
+    try:
+        recorder = Recorder(config)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: recorder.stop())
+        signal.signal(signal.SIGHUP, lambda *_: handler.file.reopen())
+        log.info("the recorder is up: %s into %s", config.spooldir, recorder.standing.database)
+        recorder.run()
+        log.info("the recorder has stopped at %d", recorder.standing.position)
+    finally:
+        log.removeHandler(handler)
+        handler.file.close()
+        os.close(lock)
+    return 0
+
+
+def _lock(folder: Path) -> int:
+    """Held until the process ends. Raises EmgError when another recorder has it."""
+    try:
+        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    except OSError as error:
+        raise EmgError(f"the spool folder {folder} is not writable: {error.strerror}") from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(handle)
+        raise EmgError(f"another recorder works on the spool {folder}") from error
+    return handle
+
+
+def _log_to_file(config: ServerConfig) -> FileHandler:
+    file = LogFile(Path(config.logdir) / "recorder", config.rotatelogsize, config.rotatelogs)
+    try:
+        file.path.parent.mkdir(parents=True, exist_ok=True)
+        file.open()
+    except OSError as error:
+        raise EmgError(f"LOGDIR {config.logdir} cannot be used: {error.strerror}") from error
+    stamp = Stamp(year=config.logyear)
+    handler = FileHandler(
+        file, lambda moment: f"{stamp(moment)} {config.servername} emg[{os.getpid()}]:", logging.NOTSET
+    )
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    return handler
