@@ -146,6 +146,8 @@ CREATE TABLE message_body (
 	CONSTRAINT pk_message_body PRIMARY KEY (id, received)
 );
 
+CREATE INDEX ix_message_body_received ON message_body (received);
+
 CREATE TABLE message_part (
 	id INTEGER NOT NULL,
 	parent INTEGER NOT NULL,
@@ -161,6 +163,8 @@ CREATE TABLE message_part (
 );
 
 CREATE INDEX ix_message_part_parent ON message_part (parent);
+
+CREATE INDEX ix_message_part_received ON message_part (received);
 
 CREATE INDEX ix_message_part_remote_id ON message_part (remote_id);
 

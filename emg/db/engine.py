@@ -26,7 +26,7 @@ LOCK_SECONDS = 20
 _SQLITE = ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON", "PRAGMA temp_store=MEMORY")
 _MYSQL = (
     "SET SESSION time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO',"
-    f" innodb_lock_wait_timeout = {LOCK_SECONDS}"
+    f" innodb_lock_wait_timeout = {LOCK_SECONDS}, lock_wait_timeout = {LOCK_SECONDS}"
 )
 _TEMPORARY_CODES = frozenset((1040, 1205, 1213, 2002, 2003, 2006, 2013, 1053, 1927, 4031))
 """Too many connections, lock wait, deadlock, not reachable, gone away, lost, shutting down, killed, idle too long."""

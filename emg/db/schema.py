@@ -14,10 +14,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, String, column, inspect, select, table, text
+from sqlalchemy import Connection, String, column, inspect, select, table
 
 import emg
 from emg.db.engine import Database, DatabaseError
+from emg.db.locks import alone
 from emg.db.models import Base
 
 if TYPE_CHECKING:
@@ -142,17 +143,8 @@ def _alone_in_file(connection: Connection) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _alone_on_server(database: Database, connection: Connection) -> Iterator[None]:
-    name = f"emg schema {database.url.database}"[:64]
-    if not connection.scalar(text("SELECT GET_LOCK(:name, :seconds)"), {"name": name, "seconds": WAIT_SECONDS}):
-        raise DatabaseError(f"another program upgrades the database {database.place} and does not end", temporary=True)
-    connection.commit()  # the lock is the session's
-    try:
-        with connection.begin():
-            yield
-    finally:
-        if not connection.invalidated:
-            connection.scalar(text("SELECT RELEASE_LOCK(:name)"), {"name": name})
-            connection.commit()
+    with alone(database, connection, "schema", WAIT_SECONDS), connection.begin():
+        yield
 
 
 def _make_file(database: Database) -> None:

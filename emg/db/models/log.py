@@ -89,6 +89,7 @@ class MessagePart(Base):
     __tablename__ = "message_part"
     __table_args__ = (
         Index("ix_message_part_parent", "parent"),
+        Index("ix_message_part_received", "received"),
         Index("ix_message_part_remote_id", "remote_id"),
         CHARSET,
     )
@@ -110,7 +111,7 @@ class MessageBody(Base):
     """A message's text, where the account lets it be kept. Partitioned as `routelog`."""
 
     __tablename__ = "message_body"
-    __table_args__ = PARTITIONED
+    __table_args__ = (Index("ix_message_body_received", "received"), PARTITIONED)
 
     id: Mapped[int] = mapped_column(BIG, primary_key=True, autoincrement=False)
     received: Mapped[dt.datetime] = mapped_column(UtcTime, primary_key=True)

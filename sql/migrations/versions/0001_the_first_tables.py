@@ -237,6 +237,9 @@ def upgrade() -> None:
         mysql_partition_by="RANGE COLUMNS (received) (PARTITION later VALUES LESS THAN (MAXVALUE))",
         if_not_exists=True,
     )
+    with op.batch_alter_table("message_body", schema=None) as batch_op:
+        batch_op.create_index("ix_message_body_received", ["received"], unique=False, if_not_exists=True)
+
     op.create_table(
         "message_part",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
@@ -261,6 +264,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("message_part", schema=None) as batch_op:
         batch_op.create_index("ix_message_part_parent", ["parent"], unique=False, if_not_exists=True)
+        batch_op.create_index("ix_message_part_received", ["received"], unique=False, if_not_exists=True)
         batch_op.create_index("ix_message_part_remote_id", ["remote_id"], unique=False, if_not_exists=True)
 
     op.create_table(
