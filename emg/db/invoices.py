@@ -65,7 +65,7 @@ def prepare(
     if period.end < period.start:
         raise InvoiceError("the period ends before it begins")
     with database.session() as session:
-        customers = dict(session.execute(select(Customer.id, Customer.name)).tuples().all())
+        customers = dict(session.execute(select(Customer.id, Customer.name)).all())
     if customer is not None:
         customers = {number: name for number, name in customers.items() if name == customer}
         if not customers:
@@ -161,7 +161,7 @@ def _network_names(session: Session, networks: Iterable[str]) -> dict[str, str]:
     """MCC and MNC to country and name."""
     wanted = set(networks)
     rows = session.execute(select(Network.mcc, Network.mnc, Network.country, Network.name).order_by(Network.id.desc()))
-    return {mcc + mnc: f"{country} {name}".strip() for mcc, mnc, country, name in rows.tuples() if mcc + mnc in wanted}
+    return {mcc + mnc: f"{country} {name}".strip() for mcc, mnc, country, name in rows if mcc + mnc in wanted}
 
 
 def _describe(line: invoicing.Line, names: dict[str, str]) -> str:
@@ -212,24 +212,17 @@ def _draft(session: Session, number: int) -> Invoice:
 
 
 def _number(session: Session, actor: Actor, invoice: Invoice, customer: Customer) -> None:
-    """Write into it who the customer is, when it is due, and the next number. Nothing may follow in this transaction that can fail for long."""
+    """Write into it who the customer is, when it is due, and the next number, all in one statement: from then on it never changes."""
+    counter = session.get_one(Counter, SERIES, with_for_update=True, populate_existing=True)
+    counter.number += 1
     now = dt.datetime.now(dt.UTC)
     _set(invoice, _customer_of(customer))
     invoice.issued, invoice.status = now, InvoiceStatus.ISSUED
     invoice.due = now.date() + customer.payment_days * DAY
-    counter = session.get_one(Counter, SERIES, with_for_update=True, populate_existing=True)
-    counter.number += 1
     invoice.number = counter.number
     session.flush()
-    audit.note(
-        session,
-        actor,
-        "issue",
-        "invoice",
-        str(invoice.number),
-        None,
-        {"customer": customer.name, "total": invoice.total},
-    )
+    told = {"customer": customer.name, "total": invoice.total}
+    audit.note(session, actor, "issue", "invoice", str(invoice.number), None, told)
 
 
 def _have_series(database: Database, first_number: int) -> None:

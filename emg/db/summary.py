@@ -40,7 +40,7 @@ def dirty_hours(session: Session, since: dt.datetime | None = None, before: dt.d
         wanted = wanted.where(DirtyHour.hour >= since)
     if before is not None:
         wanted = wanted.where(DirtyHour.hour < before)
-    return [Dirty(*row) for row in session.execute(wanted).tuples()]
+    return [Dirty(*row) for row in session.execute(wanted)]
 
 
 def count_hour(session: Session, dirty: Dirty) -> int:
@@ -115,10 +115,10 @@ def _milliseconds(dialect: str) -> ColumnElement[Any]:
     """From received to done, cut off to whole milliseconds."""
     if dialect in _MYSQL:
         return func.timestampdiff(literal_column("MICROSECOND"), RouteLog.received, RouteLog.done).op("DIV")(1000)
-    return (_microseconds(RouteLog.done) - _microseconds(RouteLog.received)).op("/")(1000)
+    return (_microseconds(RouteLog.done) - _microseconds(RouteLog.received)) // 1000
 
 
 def _microseconds(column: Any) -> ColumnElement[Any]:
     """SQLite: microseconds since 1970, of a time kept as text; its own functions count milliseconds, and in floating point."""
-    seconds = cast(func.strftime("%s", column), Integer)
+    seconds = cast(func.strftime("%s", func.substr(column, 1, 19)), Integer)
     return seconds * 1_000_000 + cast(func.substr(column, 21, 6), Integer)

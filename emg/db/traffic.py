@@ -46,7 +46,7 @@ def traffic(database: Database, period: Period, *, customer: int | None = None, 
             left_out = set(session.scalars(select(Account.name).where(Account.prepaid.is_(True))))
     for day in period.days():
         with database.session() as session:
-            for *key, messages in session.execute(_of_day(day, customer)).tuples():
+            for *key, messages in session.execute(_of_day(day, customer)):
                 if key[2] not in left_out:
                     found[tuple(key)] = found.get(tuple(key), 0) + messages
     sorted_out: Traffic = {}
