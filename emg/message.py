@@ -9,6 +9,9 @@ from enum import IntEnum, IntFlag
 
 import msgspec
 
+TURN_BITS = 40
+"""Of `Message.order`: enough turns for centuries, and what is above them fits the rest of a 64-bit column."""
+
 
 class Kind(IntEnum):
     """What a queue entry is (EMG's MSGTYPE)."""
@@ -133,7 +136,7 @@ class Message(msgspec.Struct, array_like=True, gc=False):
     """Not to be sent before."""
     expires: float = 0.0
     rank: int = 0
-    """Queue order: the lower the sooner; within one rank the id decides."""
+    """Priority in its queue: the lower the sooner; see `order`."""
     want: Want = Want.NOTHING
     per_part: bool = False
     """The sender wants a report for each part that we split it into."""
@@ -158,6 +161,13 @@ class Message(msgspec.Struct, array_like=True, gc=False):
     """(id, want) of the parts that it came in by, where we put them together: those ids are what its sender knows."""
     charge: Charge | None = None
     """None where there is no price."""
+    turn: int = 0
+    """Its account's turn among those that share the queue, see `emg.engine.turns`; 0: none yet, or there are none."""
+
+    @property
+    def order(self) -> int:
+        """Its place in the queue: the lower the sooner, and within one order the id decides."""
+        return self.rank << TURN_BITS | self.turn
 
 
 class OpenReport(msgspec.Struct, array_like=True, gc=False):

@@ -164,12 +164,10 @@ class Deliverer:
             self.unanswered(port, carrier, message)
         self._spool.clear_marks(carrier)
 
-    def recover(
-        self, messages: list[Message], marked: set[int], firsts: dict[str, tuple[int, int]], port_of: dict[str, Port]
-    ) -> int:
+    def recover(self, messages: list[Message], marked: set[int], port_of: dict[str, Port]) -> int:
         """After a start: queue what the spool held in memory; what was in flight may have been sent. Gives how many of those.
 
-        `firsts` tells (rank, id) of the first message of a queue that is on disk. It may have been loaded when the crash came, before
+        The first message of a queue that is on disk, where its lane's cursor stands, may have been loaded when the crash came, before
         others that were in memory all the time: those wait behind it now.
         """
         doubtful = 0
@@ -178,9 +176,8 @@ class Deliverer:
             lane.size += 1
             self._lanes.total += 1
             if message.id not in marked:
-                first = firsts.get(lane.name)
-                if first is not None and first < (message.rank, message.id) and not message.due:
-                    lane.spill(message.rank, message.id)
+                if lane.cursor is not None and lane.cursor < (message.order, message.id) and not message.due:
+                    lane.spill(message.order, message.id)
                     self._spool.update(message, lane.number, SPILLED)
                 else:
                     self._lanes.put_back(message, lane, due=message.due, changed=False)

@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,7 +14,7 @@ import gevent
 import gevent.lock
 
 from emg.config.model import ServerConfig, UserConfig
-from emg.engine import shares
+from emg.engine import backlogs, shares
 from emg.engine.charging import Charging
 from emg.engine.conclude import Concluder
 from emg.engine.daily import DailyCounts
@@ -199,13 +200,14 @@ def build(config: ServerConfig, logs: Logs, spool: Spool, recovered: Recovered, 
 def resume(engine: Engine, recovered: Recovered) -> None:
     """Queue what the spool held; called once, when all ports stand."""
     lanes = engine.lanes
-    firsts: dict[str, tuple[int, int]] = {}
-    for name, rank, count, first in recovered.spilled:
-        lane = lanes.get(name)
-        firsts[name] = min(firsts.get(name, (rank, first)), (rank, first))
-        lane.spilled[rank] = count
-        lane.size += count
-        lanes.total += count
+    for backlog in recovered.spilled:
+        lane = lanes.get(backlog.queue)
+        before = (backlog.first, backlog.first_id - 1)
+        lane.cursor = before if lane.cursor is None else min(before, lane.cursor)
+        lane.last = max(lane.last, backlog.last)
+        lane.spilled += backlog.messages
+        lane.size += backlog.messages
+        lanes.total += backlog.messages
         lanes.touch(lane)
     for name, count in recovered.deferred:
         lane = lanes.get(name)
@@ -216,9 +218,12 @@ def resume(engine: Engine, recovered: Recovered) -> None:
     if held:
         recovered.resident = [message for message in recovered.resident if not message.queue.startswith(HELD)]
     highest_slot = engine.spool.highest_slot
-    doubtful = engine.deliverer.recover(recovered.resident, recovered.marked, firsts, engine.ports)
+    backlogs.take_turns(lanes, recovered)
+    doubtful = engine.deliverer.recover(recovered.resident, recovered.marked, engine.ports)
     engine.spool.forget_marks(highest_slot)
     engine.count_shares()
+    if backlogs.shared(lanes):
+        engine.inspect(partial(backlogs.accounts, backlogs.shared(lanes)), partial(backlogs.learn, lanes))
     engine.receiver.joiner.recover(held)
     if not recovered.clean:
         engine.reporter.repeats_until = time.time() + REPEAT_SECONDS

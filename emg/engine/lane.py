@@ -1,8 +1,9 @@
 """A lane: one queue and the sessions that empty it.
 
 An outgoing connector has one lane; each account of an incoming connector has one (`connector/account`) for its delivery reports and
-incoming messages. Order is (rank, id): priority, then arrival. Only the head is in memory; what lies behind it is in the spool as
-*spilled* and is loaded page by page, what has to wait for a time is *delayed* (a few, in memory) or *deferred* (in the spool).
+incoming messages. Order is (order, id): priority, the account's turn among those that share the queue (`emg.engine.turns`), then arrival.
+Only the head is in memory, up to the *cursor*; what lies behind it is in the spool as *spilled* and is loaded page by page, what has
+to wait for a time is *delayed* (a few, in memory) or *deferred* (in the spool).
 
 `pump` hands messages to carriers within window, rate, hold and pause. Messages to one destination stay on one carrier while
 any of them is in flight, so that two sessions cannot overtake each other (design section 4, invariant 5); reports, each about
@@ -15,7 +16,8 @@ from heapq import heapify, heappop, heappush
 from itertools import islice
 
 from emg.engine.carrier import Carrier
-from emg.message import Message
+from emg.engine.turns import Turns
+from emg.message import TURN_BITS, Message
 from emg.rules.pacing import TokenBucket
 from emg.text.udh import concatenation
 
@@ -36,12 +38,13 @@ class Lane:
 
     __slots__ = (
         "_leading",
+        "_left",
         "_next_carrier",
         "_sticky",
         "affinity",
         "cap",
         "carriers",
-        "cursors",
+        "cursor",
         "deferred",
         "delayed",
         "failures",
@@ -49,6 +52,8 @@ class Lane:
         "heap",
         "held",
         "in_flight",
+        "last",
+        "late",
         "name",
         "number",
         "on_stuck",
@@ -62,26 +67,34 @@ class Lane:
         "size_limit",
         "spilled",
         "spilled_since",
+        "turns",
         "waiting",
         "wake_planned",
     )
 
-    def __init__(self, name: str, number: int, *, head_limit: int, size_limit: int = 0) -> None:
+    def __init__(self, name: str, number: int, *, head_limit: int, shared: bool = True) -> None:
         self.name = name
         self.number = number
         self.head_limit = head_limit
-        self.size_limit = size_limit or UNLIMITED
+        self.size_limit = UNLIMITED
         self.heap: list[tuple[int, int, Message]] = []
         self.delayed: list[tuple[float, int, Message]] = []
         self.waiting: dict[int, Message] = {}
         """Everything in `heap` and `delayed` by id; what was taken out of here is skipped there."""
-        self.spilled: dict[int, int] = {}
-        """rank → how many wait on disk and not in memory."""
-        self.spilled_since: dict[int, int] = {}
-        self.cursors: dict[int, int] = {}
-        """rank → the last id that was loaded."""
-        self.rewound: dict[int, int] = {}
-        """Cursors that have to go back when the page that is being read has come."""
+        self.spilled = 0
+        """How many wait on disk and not in memory."""
+        self.spilled_since = 0
+        """How many of them began to after the page that is being read was asked for."""
+        self.cursor: tuple[int, int] | None = None
+        """(order, id) that all of those come after; None while nothing waits there: the head is open."""
+        self.rewound: tuple[int, int] | None = None
+        """Where the cursor has to go back to when the page that is being read has come."""
+        self.last = 0
+        """The highest order that waited there."""
+        self.late: list[Message] | None = None
+        """While a page is being read: what came in meanwhile and may belong before the page's end. It waits, and is not in the order yet."""
+        self.turns = Turns() if shared else None
+        """Where accounts share the queue."""
         self.deferred = 0
         self.in_flight = 0
         self.size = 0
@@ -96,14 +109,15 @@ class Lane:
         """Window that a throttling far side leaves us for now."""
         self.refilling = False
         self.wake_planned = 0.0
-        self.sent = 0
-        self.failures = 0
+        self.sent = self.failures = 0
         self.affinity = False
         """All parts of a message leave by one session, also when the earlier ones are answered (AFFINITY)."""
         self._leading: dict[object, Carrier] = {}
         """What the parts of a message have in common → the session that the last of them took, for `LEADING` messages."""
         self._sticky: dict[str, list[object]] = {}
         self._next_carrier = 0
+        self._left = 0
+        """The order of the message that left last."""
 
     @property
     def full(self) -> bool:
@@ -113,40 +127,45 @@ class Lane:
     @property
     def spilled_count(self) -> int:
         """How many wait on disk behind the head."""
-        return sum(self.spilled.values()) if self.spilled else 0
+        return self.spilled
 
-    def stays(self, rank: int) -> bool:
-        """A new message of this rank belongs in memory: the head has room, and nothing of its rank or before waits on disk.
+    def stays(self, order: int, room: int) -> bool:
+        """A message of this order belongs in memory: the head is open and has room, or ends behind it.
 
-        An urgent one may overfill the head up to twice, so that it does not wait for a page.
+        What is before the head's end never waits for a page, also when the head is full; `Lanes` cuts it when it gets too long.
         """
-        if self.spilled:
-            if any(count and other <= rank for other, count in self.spilled.items()):
-                return False
-            return len(self.waiting) < 2 * self.head_limit
-        return len(self.waiting) < self.head_limit
+        cursor = self.cursor
+        if cursor is None:
+            if len(self.waiting) < room:
+                return True
+            cursor = self.cursor = max(((entry[0], entry[1]) for entry in self.heap), default=(-1, 0))
+        return order < cursor[0]
 
-    def spill(self, rank: int, message_id: int) -> None:
-        """A message waits on disk from now on, perhaps before others of its rank that were loaded already."""
-        self.spilled[rank] = self.spilled.get(rank, 0) + 1
-        self.spilled_since[rank] = self.spilled_since.get(rank, 0) + 1
-        self.cursors[rank] = min(self.cursors.get(rank, 0), message_id - 1)
-        self._rewind(rank, message_id)
+    def spill(self, order: int, message_id: int) -> None:
+        """A message waits on disk from now on, perhaps before others that were loaded already."""
+        self.spilled += 1
+        self.spilled_since += 1
+        self.last = max(self.last, order)
+        before = (order, message_id - 1)
+        if self.cursor is None or before < self.cursor:
+            self.cursor = before
+        self._rewind(before)
 
-    def reread(self, rank: int, message_id: int) -> None:
+    def reread(self, order: int, message_id: int) -> None:
         """A message that waits on disk was changed there: the page that is being read now does not bring it."""
         if self.refilling:
-            self.spilled_since[rank] = self.spilled_since.get(rank, 0) + 1
-        self._rewind(rank, message_id)
+            self.spilled_since += 1
+        self._rewind((order, message_id - 1))
 
-    def _rewind(self, rank: int, message_id: int) -> None:
-        if self.refilling:
-            self.rewound[rank] = min(self.rewound.get(rank, message_id - 1), message_id - 1)
+    def _rewind(self, before: tuple[int, int]) -> None:
+        if self.refilling and (self.rewound is None or before < self.rewound):
+            self.rewound = before
 
     def push(self, message: Message) -> None:
         """Put a message into memory, in its place."""
-        self.waiting[message.id] = message
-        heappush(self.heap, (message.rank, message.id, message))
+        number = message.id
+        self.waiting[number] = message
+        heappush(self.heap, (message.rank << TURN_BITS | message.turn, number, message))
 
     def delay(self, message: Message) -> None:
         """Hold it in memory until `message.due`."""
@@ -159,7 +178,9 @@ class Lane:
         while delayed and delayed[0][0] <= now:
             _due, number, message = heappop(delayed)
             if self.waiting.get(number) is message:
-                heappush(self.heap, (message.rank, number, message))
+                if self.turns is not None:
+                    message.turn = self.turns.again(message.rank, message.account, message.turn)
+                heappush(self.heap, (message.order, number, message))
                 woken = True
         return woken
 
@@ -180,6 +201,21 @@ class Lane:
             heapify(self.heap)
             heapify(self.delayed)
 
+    def cut(self, count: int) -> list[Message]:
+        """The head ends behind its first `count` messages from now on; gives those that have to wait on disk."""
+        waiting = self.waiting
+        standing = {entry[1]: entry for entry in self.heap if waiting.get(entry[1]) is entry[2]}
+        heap = sorted(standing.values(), key=lambda entry: entry[:2])
+        over = [entry[2] for entry in heap[count:]]
+        del heap[count:]
+        self.heap = heap
+        end = heap[-1][:2]
+        self.cursor = end if self.cursor is None else min(self.cursor, end)
+        for message in over:
+            del waiting[message.id]
+            self.spill(message.order, message.id)
+        return over
+
     def pump(self, now: float, assign: Callable[["Lane", Carrier, Message], bool]) -> float:
         """Give messages to carriers. `now` is monotonic.
 
@@ -195,7 +231,7 @@ class Lane:
             return self.paused_until
         heap, waiting, pacer = self.heap, self.waiting, self.pacer
         while heap:
-            _rank, number, message = heap[0]
+            order, number, message = heap[0]
             if waiting.get(number) is not message:
                 heappop(heap)
                 continue
@@ -206,6 +242,10 @@ class Lane:
                 return now + pacer.wait(now)
             heappop(heap)
             del waiting[number]
+            if order != self._left:
+                self._left = order
+                if self.turns is not None:
+                    self.turns.left(order)
             if assign(self, carrier, message):
                 self._stick(message, carrier)
         return 0.0

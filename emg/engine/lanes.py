@@ -25,7 +25,8 @@ DELAYED_LIMIT = 500
 CROWD = 200_000
 """With more messages than these in all lanes, wherever they stand, the heads get shorter:"""
 CROWDED_HEAD = 50
-EXPIRY_PAGE = 2000
+LATE_LIMIT = 1000
+"""Messages of one lane that wait for the page that is being read, to be put before or behind its end."""
 ACCOUNT_HEAD = 200
 """Head of an account's lane: there may be thousands of these."""
 
@@ -74,8 +75,11 @@ class Lanes:
         """The lane of this name, made when it does not exist yet."""
         lane = self.by_name.get(name)
         if lane is None:
-            head = ACCOUNT_HEAD if "/" in name else self._head_limit
-            lane = self.by_name[name] = Lane(name, self.spool.queue_number(name), head_limit=head)
+            one_account = "/" in name
+            head = ACCOUNT_HEAD if one_account else self._head_limit
+            lane = self.by_name[name] = Lane(
+                name, self.spool.queue_number(name), head_limit=head, shared=not one_account
+            )
             self._by_number[lane.number] = lane
             self.on_new(lane)
         return lane
@@ -97,12 +101,46 @@ class Lanes:
             lane.deferred += 1
             return DEFERRED
         self._dirty[lane] = None  # also for a spilled one: it may be the first, and somebody has to load it
-        if not lane.stays(message.rank) or (self.total > CROWD and len(lane.waiting) >= CROWDED_HEAD):
-            lane.spilled[message.rank] = lane.spilled.get(message.rank, 0) + 1
-            lane.spilled_since[message.rank] = lane.spilled_since.get(message.rank, 0) + 1
-            return SPILLED
-        lane.push(message)
-        return RESIDENT
+        if lane.turns is not None:
+            message.turn = lane.turns.take(message.rank, message.account)
+        return self.place(message, lane)
+
+    def place(self, message: Message, lane: Lane) -> int:
+        """Put a message that is not in the lane, or not in memory, where its order wants it; gives the place for the spool."""
+        if lane.cursor is None and self.total <= CROWD and len(lane.waiting) < lane.head_limit:
+            lane.push(message)
+            return RESIDENT
+        order = message.order
+        room = lane.head_limit if self.total <= CROWD else min(CROWDED_HEAD, lane.head_limit)
+        if lane.stays(order, room) and (len(lane.heap) < 2 * lane.head_limit or self._fits(lane, order)):
+            lane.push(message)
+            return RESIDENT
+        if lane.late is not None and order < lane.last and len(lane.late) < LATE_LIMIT:
+            lane.waiting[message.id] = message
+            lane.late.append(message)
+            return RESIDENT
+        lane.spill(order, message.id)
+        return SPILLED
+
+    def _fits(self, lane: Lane, order: int) -> bool:
+        """The head is twice as long as it should be: what is behind its proper length goes to disk. While that is read it may grow a little more."""
+        if lane.refilling or lane.cursor is None:
+            return len(lane.heap) < 4 * lane.head_limit
+        for message in lane.cut(lane.head_limit):
+            self.changed(message.id)
+            self.spool.update(message, lane.number, SPILLED)
+        return lane.stays(order, lane.head_limit)
+
+    def place_late(self, lane: Lane) -> None:
+        """The page is here: what came in meanwhile goes before its end, or behind it to disk."""
+        late, lane.late = lane.late or (), None
+        for message in late:
+            if lane.waiting.get(message.id) is not message:
+                continue
+            del lane.waiting[message.id]
+            if self.place(message, lane) == SPILLED:
+                self.changed(message.id)
+                self.spool.update(message, lane.number, SPILLED)
 
     def withdraw(self, message: Message) -> None:
         """Undo `add` after a failed commit."""
@@ -121,7 +159,10 @@ class Lanes:
         if message.due:
             lane.deferred -= 1
         else:
-            lane.spilled[message.rank] = max(0, lane.spilled.get(message.rank, 0) - 1)
+            lane.spilled = max(0, lane.spilled - 1)
+            self.spool.drop(
+                message.id
+            )  # it may have gone there after it came in, and that is settlement: it does not fail
 
     # -- carriers
 
@@ -145,7 +186,7 @@ class Lanes:
             again = lane.pump(now, self._assign)
             if again:
                 self._plan_wake(lane, again, now)
-            if lane.spilled and len(lane.heap) <= lane.head_limit // 2:
+            if lane.cursor is not None and len(lane.heap) <= lane.head_limit // 2:
                 paging.refill(self, lane)
 
     def _plan_wake(self, lane: Lane, at: float, now: float) -> None:
@@ -267,7 +308,7 @@ class Lanes:
         if place == DEFERRED:
             lane.deferred -= 1
         else:
-            lane.spilled[message.rank] = max(0, lane.spilled.get(message.rank, 0) - 1)
+            lane.spilled = max(0, lane.spilled - 1)
         self.end(message, lane, cause)
 
     def rewrite(self, message: Message, place: int) -> None:
@@ -277,7 +318,7 @@ class Lanes:
         if place != RESIDENT:
             self.changed(message.id)
         if place == SPILLED:
-            lane.reread(message.rank, message.id)
+            lane.reread(message.order, message.id)
 
     def take(self, message: Message) -> Lane | None:
         """Take a waiting message out, to be settled by the caller; None when it does not wait in memory."""

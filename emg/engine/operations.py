@@ -105,7 +105,7 @@ class Sweep:
         finally:
             if claimed:
                 lane.refilling = False
-                lane.rewound.clear()  # nothing was loaded that the cursors would have gone past
+                lane.rewound = None  # nothing was loaded that the cursors would have gone past
             self._engine.lanes.touch(lane)
             self.over.set()
 
@@ -204,7 +204,7 @@ class Clear(Act):
 
 
 class Move(Act):
-    """Put it into another queue, at its old place in the order, with all its tries before it."""
+    """Put it into another queue, behind what its account has there, with all its tries before it."""
 
     def __init__(self, engine: Engine, target: Lane) -> None:
         self._lanes = engine.lanes
@@ -225,7 +225,7 @@ class Move(Act):
         if place == DEFERRED:
             lane.deferred -= 1
         else:
-            lane.spilled[message.rank] = max(0, lane.spilled.get(message.rank, 0) - 1)
+            lane.spilled = max(0, lane.spilled - 1)
         self._place(lane, message, in_memory=False)
 
     def _check(self) -> None:
@@ -239,6 +239,7 @@ class Move(Act):
         target.size += 1
         message.queue = target.name
         message.tries = 0
+        message.turn = 0
         place = RESIDENT
         if message.due > now:
             if in_memory and len(target.delayed) < DELAYED_LIMIT:
@@ -246,11 +247,10 @@ class Move(Act):
             else:
                 target.deferred += 1
                 place = DEFERRED
-        elif target.stays(message.rank):
-            target.push(message)
         else:
-            target.spill(message.rank, message.id)
-            place = SPILLED
+            if target.turns is not None:
+                message.turn = target.turns.take(message.rank, message.account)
+            place = self._lanes.place(message, target)
         self._spool.update(message, target.number, place)
         moved = events.Moved(message.id, now, source.name, target.name, message.accepted)
         if message.part is not None:
@@ -263,7 +263,7 @@ class Move(Act):
 
 
 def _order(message: Message) -> tuple[int, int]:
-    return message.rank, message.id
+    return message.order, message.id
 
 
 def _query(place: int, queue: int, after: tuple[int, int]) -> Callable[[sqlite3.Connection], list[_Row]]:

@@ -14,54 +14,53 @@ from emg.errors import Cause, SpoolError
 from emg.message import Message
 from emg.spool import rereading
 from emg.spool.opening import decode_message
-from emg.spool.schema import RESIDENT, SPILLED
 
 if TYPE_CHECKING:
     from emg.engine.lanes import Lanes
 
 PAGE = 1000
 _Row = tuple[int, bytes]
+_PageRow = tuple[int, int, bytes]
 _ExpiredRow = tuple[int, int, bytes]
 
 log = logging.getLogger("emg.engine")
 
 
 def refill(lanes: "Lanes", lane: Lane) -> None:
-    """Load the next page of the most urgent rank that waits on disk."""
-    ranks = [rank for rank, count in lane.spilled.items() if count > 0]
-    if lane.refilling or not ranks:
+    """Load the next page of what waits on disk behind the head."""
+    if lane.refilling or lane.cursor is None:
         return
     lane.refilling = True
-    rank = min(ranks)
-    after = lane.cursors.get(rank, 0)
-    lane.spilled_since[rank] = 0
+    lane.late = []
+    lane.spilled_since = 0
     limit = min(PAGE, lane.head_limit)
+    after = (lane.number, *lane.cursor, limit)
 
-    def query(db: sqlite3.Connection) -> list[bytes]:
-        rows = db.execute(
-            "SELECT body FROM message WHERE place = 1 AND queue = ? AND rank = ? AND id > ? ORDER BY id LIMIT ?",
-            (lane.number, rank, after, limit),
+    def query(db: sqlite3.Connection) -> list[_PageRow]:
+        text = (
+            "SELECT rank, id, body FROM message WHERE place = 1 AND queue = ? AND (rank, id) > (?, ?)"
+            " ORDER BY rank, id LIMIT ?"
         )
-        return [body for (body,) in rows]
+        return db.execute(text, after).fetchall()
 
-    def loaded(bodies: list[bytes] | None, _error: SpoolError | None) -> None:
+    def loaded(rows: list[_PageRow] | None, _error: SpoolError | None) -> None:
         lane.refilling = False
-        left = lane.spilled.get(rank, 0)
-        for body in bodies or ():
-            message = decode_message(body)
-            lane.cursors[rank] = message.id
-            if not lanes.stale(message.id, page) and not lane.holds(message.id):
-                left -= 1
+        for order, number, body in rows or ():
+            lane.cursor = (order, number)
+            if not lanes.stale(number, page) and not lane.holds(number):
+                message = decode_message(body)
                 message.queue = lane.name
                 lane.push(message)
-        if bodies is not None and (len(bodies) < limit or left < 0):
-            left = lane.spilled_since.get(rank, 0)
-        lane.spilled[rank] = left
-        if not left:
-            del lane.spilled[rank]
-        for behind, cursor in lane.rewound.items():
-            lane.cursors[behind] = min(lane.cursors.get(behind, 0), cursor)
-        lane.rewound.clear()
+                lane.spilled = max(0, lane.spilled - 1)
+        if rows is not None and len(rows) < limit:  # the last one
+            lane.spilled = lane.spilled_since
+            if not lane.spilled:
+                lane.cursor = None
+                lane.last = 0
+        if lane.cursor is not None and lane.rewound is not None:
+            lane.cursor = min(lane.cursor, lane.rewound)
+        lane.rewound = None
+        lanes.place_late(lane)
         lanes.touch(lane)
         lanes.page_read()
 
@@ -101,12 +100,9 @@ def _wake(lanes: "Lanes", lane: Lane, message: Message, page: int) -> None:
     message.queue = lane.name
     lane.deferred = max(0, lane.deferred - 1)
     message.due = 0.0
-    if lane.stays(message.rank):
-        lanes.spool.update(message, lane.number, RESIDENT)
-        lane.push(message)
-    else:
-        lane.spill(message.rank, message.id)
-        lanes.spool.update(message, lane.number, SPILLED)
+    if lane.turns is not None:
+        message.turn = lane.turns.again(message.rank, message.account, message.turn)
+    lanes.spool.update(message, lane.number, lanes.place(message, lane))
     lanes.touch(lane)
 
 

@@ -14,12 +14,12 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from emg.errors import SpoolError
-from emg.message import Message, OpenReport, Report
+from emg.message import TURN_BITS, Message, OpenReport, Report
 from emg.spool import outbox, schema
 from emg.spool.ids import BLOCK, SPACE
 from emg.spool.journal import Journal, decode_entry, replay
@@ -33,15 +33,28 @@ log = logging.getLogger("emg.spool")
 decode_message = msgspec.msgpack.Decoder(Message).decode
 
 
+class Backlog(NamedTuple):
+    """What waits on disk in one queue with one priority."""
+
+    queue: str
+    rank: int
+    messages: int
+    first: int
+    """The lowest order."""
+    first_id: int
+    """The lowest id in it."""
+    last: int
+    """The highest order."""
+
+
 class Recovered(msgspec.Struct):
     """What a spool held when it was opened."""
 
     resident: list[Message]
-    """Messages that were in memory, in flight or next in line, by (rank, id)."""
+    """Messages that were in memory, in flight or next in line, by (order, id)."""
     marked: set[int]
     """Ids that may have been sent without an answer."""
-    spilled: list[tuple[str, int, int, int]]
-    """(queue, rank, count, lowest id) of what waits on disk."""
+    spilled: list[Backlog]
     deferred: list[tuple[str, int]]
     """(queue, count)."""
     orphans: list[tuple[int, str, str, float, bytes]]
@@ -260,6 +273,13 @@ def _setting(db: sqlite3.Connection, name: str, default: int) -> int:
     return int(row[0]) if row else default
 
 
+_BACKLOG = """
+SELECT q.name, b.rank, b.count, b.first, (SELECT min(id) FROM message WHERE place = 1 AND queue = b.queue AND rank = b.first), b.last
+  FROM (SELECT queue, rank >> ? AS rank, count(*) AS count, min(rank) AS first, max(rank) AS last
+          FROM message WHERE place = 1 GROUP BY 1, 2) b
+  JOIN queue q ON q.number = b.queue"""
+
+
 def _recover(db: sqlite3.Connection) -> Recovered:
     """Read what the engine needs. Messages with a mark become resident, so that each is looked at once."""
     marked: set[int] = set()
@@ -269,10 +289,7 @@ def _recover(db: sqlite3.Connection) -> Recovered:
     for number in marked:
         db.execute("UPDATE message SET place = 0 WHERE id = ? AND place = 1", (number,))
     db.execute("COMMIT")
-    spilled = db.execute(
-        "SELECT q.name, m.rank, count(*), min(m.id) FROM message m JOIN queue q ON q.number = m.queue"
-        " WHERE m.place = 1 GROUP BY m.queue, m.rank"
-    ).fetchall()
+    spilled = [Backlog(*row) for row in db.execute(_BACKLOG, (TURN_BITS,))]
     deferred = db.execute(
         "SELECT q.name, count(*) FROM message m JOIN queue q ON q.number = m.queue WHERE m.place = 2 GROUP BY m.queue"
     ).fetchall()

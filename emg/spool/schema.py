@@ -3,7 +3,7 @@
 One SQLite file. `message` is where every accepted message and every report on its way stands; its `place` says who looks after it:
 
 - 0 resident: the gateway holds it in memory (the head of a queue, in flight, or a short retry),
-- 1 spilled: it waits behind the head, in the order (rank, id),
+- 1 spilled: it waits behind the head, in the order (rank, id); `rank` is `Message.order`,
 - 2 deferred: it waits for `due`.
 
 New resident messages and open reports stand in `journal` for the first seconds (see `emg.spool.journal`).
@@ -55,7 +55,9 @@ def report_key(provider: str, remote_id: str, message_id: int) -> str:
     return f"{provider}\x1f{remote_id}\x1f{message_id:019d}"
 
 
-UPGRADES: dict[int, tuple[str, ...]] = {1: (BALANCE,)}
+ORDERS = "UPDATE message SET rank = rank << 40"
+"""Column `rank` became `Message.order`, with 40 bits for the turn; what was there has no turn, and goes first in its priority."""
+UPGRADES: dict[int, tuple[str, ...]] = {1: (BALANCE, ORDERS)}
 """version → statements that lead to the next one."""
 
 

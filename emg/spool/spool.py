@@ -126,7 +126,7 @@ class Spool:
 
         The row's times are whole seconds, rounded up: nothing leaves before it is due, or ends before its validity does.
         """
-        row = (message.id, queue, message.rank, place, ceil(message.due), ceil(message.expires), _encode(message))
+        row = (message.id, queue, message.order, place, ceil(message.due), ceil(message.expires), _encode(message))
         if place == RESIDENT:
             self._pending.intake.residents.append(row)
         else:
@@ -169,7 +169,7 @@ class Spool:
     def update(self, message: Message, queue: int, place: int = RESIDENT) -> None:
         """A message that we hold has changed: another try, another queue, a later time."""
         body = _encode(message)
-        row = (message.id, queue, message.rank, place, ceil(message.due), ceil(message.expires), body)
+        row = (message.id, queue, message.order, place, ceil(message.due), ceil(message.expires), body)
         self._pending.settled.messages += row
         if not self._planned:
             self._plan()

@@ -132,5 +132,6 @@ def test_after_an_orderly_end_everything_is_as_it_was(folder):
     _, recovered = folder.open()
     assert recovered.open_reports == 1
     assert ids(recovered) == [1]
-    assert recovered.spilled == [("operator", 3, 1, 3)]
+    assert [row[:3] for row in recovered.spilled] == [("operator", 3, 1)]
+    assert recovered.spilled[0].first_id == 3
     assert recovered.clean
