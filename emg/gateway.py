@@ -188,6 +188,10 @@ class Gateway:
             self.engine.passwords.close()
             self.engine.logs.close()
 
+    def database_status(self) -> dict[str, Any]:
+        """What is known of the database and its tables; empty without one."""
+        return self.feed.status()
+
     # -- reload
 
     def reload(self, *, anew: bool = False) -> dict[str, Any]:

@@ -128,17 +128,20 @@ class TableFeed:
             log.warning("and %d more rows are not used; `emg ctl status --json` lists them", len(fresh) - LOGGED)
         self._known = now
 
-    def status(self) -> dict[str, Any] | None:
-        """For people and programs to look at; None without a database."""
+    def status(self) -> dict[str, Any]:
+        """For people and programs to look at; empty without a database."""
         watch = self._watch
         if watch is None:
-            return None
+            return {}
         return {
-            "database": watch.failed or "can be used",
-            "reader_process": watch.pid,
-            "reader_restarts": watch.restarts,
-            "connectors_refused": self.refused,
-            "subjects": [self._subject(subject) for subject in ROWS if subject in self.tables.held],
+            "database": {
+                "reachable": not watch.failed,
+                "fault": watch.failed,
+                "reader_process": watch.pid,
+                "reader_restarts": watch.restarts,
+                "connectors_refused": [f"{name}: {reason}" for name, reason in self.refused.items()],
+            },
+            "tables": [self._subject(subject) for subject in ROWS if subject in self.tables.held],
         }
 
     def _subject(self, subject: str) -> dict[str, Any]:

@@ -187,6 +187,10 @@ class SmallGateway:
         self.server.start()
         self.server.restore()
 
+    def database_status(self) -> dict[str, Any]:
+        """There is none."""
+        return {}
+
     def reload(self) -> dict[str, Any]:
         if self.reload_fault:
             raise ConfigError("server.cfg", 7, self.reload_fault)

@@ -7,7 +7,7 @@ ControlError with the sentence to tell. Which arguments it has stands in `ctl`.
 import argparse
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -51,7 +51,17 @@ class Call:
 def status(call: Call) -> int:
     """The whole gateway."""
     answer = call.client.get("/status")
-    return call.print(answer, lambda: show.pairs(answer))
+    return call.print(answer, lambda: _status(answer))
+
+
+def _status(answer: Mapping[str, Any]) -> None:
+    show.pairs(answer)
+    tables = answer.get("tables", [])
+    if tables:
+        show.table(tables, show.TABLES, "\nTables of the database")
+    skipped = [row for subject in tables for row in subject["skipped"]]
+    if skipped:
+        show.table(skipped, show.SKIPPED, "\nRows that are not used")
 
 
 def health(call: Call) -> int:

@@ -69,6 +69,7 @@ def status(api: "Api", _request: Request) -> dict[str, Any]:
         "log_lines_lost": engine.logs.lost,
         "loop_lag_seconds": round(gateway.lag, 4),
         "totals": totals(api),
+        **gateway.database_status(),
     }
 
 

@@ -68,6 +68,9 @@ class Gateway(Protocol):
     def reload(self) -> dict[str, Any]:
         """Raises EmgError, and then nothing has changed."""
 
+    def database_status(self) -> dict[str, Any]:
+        """`database` and `tables` of the status; empty without a database."""
+
     def request_stop(self) -> None:
         """Drain and stop, soon."""
 

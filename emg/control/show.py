@@ -34,6 +34,13 @@ ACCOUNTS: Columns = (
     ("Account", "account"), ("Disabled", "disabled"), ("Sessions", "sessions"), ("Limit", "sessions_limit"),
     ("Accepted", "accepted"), ("Balance", "balance"), ("Not below", "lowest"), ("Currency", "currency"),
 )  # fmt: skip
+TABLES: Columns = (
+    ("Table", "subject"), ("Revision", "revision"), ("Rows", "rows"), ("Not used", "skipped_rows"), ("Read", "age_seconds"),
+    ("From", "source"),
+)  # fmt: skip
+SKIPPED: Columns = (
+    ("Table", "table"), ("Id", "id"), ("Name", "name"), ("Field", "field"), ("Why not", "reason"),
+)  # fmt: skip
 HEAD: Columns = (
     ("Message", "id"), ("Kind", "kind"), ("Account", "account"), ("From", "source"), ("To", "dest"),
     ("Accepted", "accepted"), ("Tries", "tries"), ("Maybe sent", "maybe_sent"),
@@ -50,7 +57,7 @@ RIVALS: Columns = (
 _A_MOMENT = 100_000_000
 """A whole number above it is a time since 1970; below, a counter that has the name of a time."""
 _TIMES = frozenset({"accepted", "since", "received", "started", "expires", "due", "at", "again"})
-_AGES = frozenset({"oldest_seconds", "uptime_seconds", "seconds"})
+_AGES = frozenset({"age_seconds", "oldest_seconds", "uptime_seconds", "seconds"})
 _NAMES = frozenset({"id", "number", "line", "process", "node"})
 """Whole numbers that name something: shown without separators."""
 _MONEY = frozenset({"balance", "lowest", "credited", "charged", "price", "cost", "refund"})
