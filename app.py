@@ -27,6 +27,7 @@ PROGRAMS = {
         "emg.gateway", True, "run the gateway in the foreground (SIGTERM drains and stops, SIGHUP reloads)"
     ),
     "recorder": Program("emg.recorder.program", False, "write what happens to messages into the database's log"),
+    "scheduler": Program("emg.jobs.scheduler", True, "run the jobs: summaries, mails, invoices, retention"),
     "check": Program("emg.config.cli", False, "check a configuration and report all its faults"),
     "password": Program("emg.tools.password", False, "make the hash of a password, to be kept in the configuration"),
     "account": Program("emg.shell.account", False, "accounts: who may send, how much, and what is left"),

@@ -1,0 +1,273 @@
+"""`emg scheduler`: runs the jobs of `emg.jobs.table` when they are due, one scheduler at a time.
+
+However many are started, the one that has the lease `scheduler` runs the jobs; the others wait and look every third of `--lease` seconds. An owner that
+stops gives it back; when one dies, another has it after at most `--lease` and a third. When jobs are due stands in the database (APScheduler's job store), so a
+run that was missed is caught up. A job that fails is tried again after a minute, then two, four, at most an hour; one that was cut off runs
+again at once under the next owner. How each job went stands in `job_run`.
+
+The database may be away at any time: nothing ends, everything goes on when it is back. SIGTERM waits for jobs that run, at most `STOP_SECONDS`:
+every job may be cut off anywhere. Exit codes: 0 after SIGTERM or SIGINT, 1 when the configuration is wrong or names no database.
+"""
+
+import argparse
+import datetime as dt
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+import time
+from typing import Any, Final
+
+import gevent
+from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
+from apscheduler.schedulers.gevent import GeventScheduler
+from apscheduler.triggers.cron import CronTrigger
+from gevent.event import Event
+from sqlalchemy.exc import SQLAlchemyError
+
+from emg.config.cli import DEFAULT_FOLDER
+from emg.config.load import load
+from emg.db import duties, schema
+from emg.db.engine import Database, DatabaseError
+from emg.errors import EmgError
+from emg.jobs.table import JOBS, Job
+
+LEASE: Final = "scheduler"
+LEASE_SECONDS: Final = 30.0
+STOP_SECONDS: Final = 20.0
+RETRY_SECONDS: Final = 60
+LONGEST_RETRY_SECONDS: Final = 3600
+STORE_RETRY_SECONDS: Final = 5
+
+log = logging.getLogger("emg.scheduler")
+
+
+class _Clock(GeventScheduler):  # type: ignore[misc]  # APScheduler brings no types
+    """APScheduler's, that outlives a database that goes away between reading a job and writing when it is due next."""
+
+    def _process_jobs(self) -> float | None:
+        try:
+            wait: float | None = super()._process_jobs()
+        except SQLAlchemyError as error:
+            log.warning("the job store could not be used (%s); tried again", type(error).__name__)
+            return STORE_RETRY_SECONDS
+        return wait
+
+
+class Scheduler:
+    """One program's: `serve` until `stop`."""
+
+    current: "Scheduler | None" = None
+    """The one that runs; what the job store keeps of a job can only be a function's name."""
+
+    def __init__(self, database: Database, lease_seconds: float = LEASE_SECONDS) -> None:
+        self.database = database
+        self.owner = f"{socket.gethostname()[:60]}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._seconds = lease_seconds
+        self._mine_until = 0.0
+        self._clock: _Clock | None = None
+        self._running: set[str] = set()
+        self._failed: dict[str, int] = {}
+        self._stopping = Event()
+        self._told = ""
+
+    # -- four verbs
+
+    def serve(self) -> None:
+        """Hold the lease and run the jobs, or wait for it, until `stop`."""
+        Scheduler.current = self
+        while not self._stopping.is_set():
+            self._look()
+            self._stopping.wait(self._seconds / 3)
+        self._end()
+
+    def stop(self) -> None:
+        """End `serve`."""
+        self._stopping.set()
+
+    @property
+    def owns(self) -> bool:
+        """The lease is ours, by our own clock too."""
+        return time.monotonic() < self._mine_until
+
+    def run(self, name: str) -> None:
+        """Run a job now and write down how it went."""
+        if not self.owns or name in self._running:
+            return
+        self._running.add(name)
+        try:
+            self._run(name, JOBS[name])
+        finally:
+            self._running.discard(name)
+
+    # -- the lease
+
+    def _look(self) -> None:
+        """Take or renew the lease, and do as it says. Our deadline counts from before the database was asked."""
+        asked = time.monotonic()
+        try:
+            if self._clock is None and (fault := schema.check(self.database)):
+                self._say(fault)
+                return
+            with self.database.session() as session:
+                mine = duties.take(session, LEASE, self.owner, self._seconds)
+            self._mine_until = asked + self._seconds if mine else 0.0
+            if mine and self._clock is None:
+                self._begin()
+            self._again()
+            self._say("")
+        except DatabaseError as error:
+            self._say(str(error))
+        except SQLAlchemyError as error:
+            self._say(f"the job store can't be used: {type(error).__name__}")
+        if self._clock is not None and not self.owns:
+            log.warning("the lease is lost: the jobs are another scheduler's")
+            self._halt()
+
+    def _say(self, fault: str) -> None:
+        """Log what is wrong once, and that it is over."""
+        if fault != self._told:
+            log.warning("%s", fault or "the database can be used again")
+        self._told = fault
+
+    # -- the clock
+
+    def _begin(self) -> None:
+        """Start APScheduler with the rows of the table. A job that is kept keeps when it is due: that is how a missed run is noticed."""
+        store = SQLAlchemyJobStore(engine=self.database.engine, tablename="scheduler_job")
+        clock = _Clock(jobstores={"default": store}, timezone=dt.UTC)
+        clock.start(paused=True)
+        try:
+            for name, job in JOBS.items():
+                _keep(clock, name, job)
+            for kept in clock.get_jobs():
+                if kept.id not in JOBS:
+                    kept.remove()
+            for name in self._cut_off():
+                clock.modify_job(name, next_run_time=dt.datetime.now(dt.UTC))
+        except BaseException:
+            clock.shutdown(wait=False)
+            raise
+        self._clock = clock
+        clock.resume()
+        log.info("%s runs the jobs", self.owner)
+
+    def _cut_off(self) -> list[str]:
+        """Jobs whose program died while they ran."""
+        with self.database.session() as session:
+            return [
+                row.name
+                for row in duties.runs(session)
+                if row.name in JOBS and row.started and (row.ended is None or row.ended < row.started)
+            ]
+
+    def _halt(self) -> None:
+        if self._clock is not None:
+            clock, self._clock = self._clock, None
+            clock.shutdown(wait=False)
+
+    def _end(self) -> None:
+        """Wait for what runs, and let another have the lease at once."""
+        self._halt()
+        deadline = time.monotonic() + STOP_SECONDS
+        while self._running and time.monotonic() < deadline:
+            gevent.sleep(0.05)
+        try:
+            with self.database.session() as session:
+                duties.give_back(session, LEASE, self.owner)
+        except DatabaseError as error:
+            log.warning("the lease could not be given back: %s", error)
+        self._mine_until = 0.0
+        self.database.close()
+
+    # -- a job
+
+    def _run(self, name: str, job: Job) -> None:
+        log.debug("%s begins", name)
+        result, error = "", ""
+        try:
+            with self.database.session() as session:
+                duties.started(session, name)
+            result = job.function(self.database)
+        except EmgError as reason:
+            error = str(reason)
+        except Exception as reason:  # a job that breaks must not take the others with it
+            log.exception("%s broke", name)
+            error = f"{type(reason).__name__}: see the log"
+        if error:
+            log.warning("%s failed: %s", name, error)
+            self._failed[name] = self._failed.get(name, 0)
+        else:
+            log.info("%s: %s", name, result)
+            self._failed.pop(name, None)
+        try:
+            with self.database.session() as session:
+                duties.ended(session, name, result, error)
+        except DatabaseError as reason:
+            log.warning("how %s went could not be written down: %s", name, reason)
+
+    def _again(self) -> None:
+        """Have jobs that failed run again sooner than their schedule says."""
+        if self._clock is None:
+            return
+        for name, tries in list(self._failed.items()):
+            if name in self._running:
+                continue
+            wait = min(RETRY_SECONDS << tries, LONGEST_RETRY_SECONDS)
+            soon = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=wait)
+            due = self._clock.get_job(name).next_run_time
+            if due is None or due > soon:
+                self._clock.modify_job(name, next_run_time=soon)
+                self._failed[name] = tries + 1
+
+
+def _keep(clock: _Clock, name: str, job: Job) -> None:
+    """Have the job store hold this row of the table, and leave it as it is if it already does."""
+    trigger = CronTrigger.from_crontab(job.schedule, timezone=dt.UTC)
+    wanted: dict[str, Any] = {
+        "func": "emg.jobs.scheduler:run_job", "args": (name,), "trigger": trigger, "name": f"{job.schedule} {job.about}",
+        "misfire_grace_time": job.grace, "coalesce": True, "max_instances": 1,
+    }  # fmt: skip
+    kept = clock.get_job(name)
+    same = (
+        kept is not None
+        and (kept.name, kept.misfire_grace_time, kept.func_ref) == (wanted["name"], job.grace, wanted["func"])
+        and str(kept.trigger) == str(trigger)
+    )
+    if not same:
+        clock.add_job(id=name, replace_existing=True, **wanted)
+
+
+def run_job(name: str) -> None:
+    """What the job store calls."""
+    if Scheduler.current is not None:
+        Scheduler.current.run(name)
+
+
+def main(argv: list[str]) -> int:
+    """`emg scheduler [-c server.cfg]`."""
+    parser = argparse.ArgumentParser(
+        prog="emg scheduler", description="Run the jobs: summaries, mail, invoices, retention."
+    )
+    default = f"{os.environ.get('EMGDIR') or DEFAULT_FOLDER}/server.cfg"
+    parser.add_argument(
+        "-c", "--config", default=default, metavar="FILE", help="where DATABASE stands (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--lease", type=float, default=LEASE_SECONDS, metavar="SECONDS",
+        help="how long a scheduler that died keeps others waiting (default: %(default)g)",
+    )  # fmt: skip
+    arguments = parser.parse_args(argv)
+    config = load(arguments.config)
+    if config.database is None:
+        raise DatabaseError(f"{config.file} names no database: set DATABASE, then run `emg db upgrade`")
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    os.umask(0o027)
+    scheduler = Scheduler(Database(config.database), max(0.3, arguments.lease))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        gevent.signal_handler(number, scheduler.stop)
+    scheduler.serve()
+    return 0
