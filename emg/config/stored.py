@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from emg.config.build import TABLES, Built, Draft, build
+from emg.config.build import TABLES, Built, C, Draft, build
 from emg.config.check import RULES, STORED
 from emg.config.connector import ConnectorConfig
 from emg.config.faults import Findings, Unreadable
@@ -80,7 +80,8 @@ def examine(config: ServerConfig, stored: Iterable[Stored], environ: Mapping[str
     document = parse(text, FILE, variables, _Nothing(), findings)
     draft = build(document, folder, findings, config)
     own = dict(draft.connectors)
-    whole = Draft(draft.general, {**_of_the_file(config), **own}, {})
+    file = _of_the_file(config)
+    whole = Draft(file.general, {**file.connectors, **own}, file.users)
     for rule in RULES:
         rule(whole, findings)
     _sort(findings, places, variables, examined)
@@ -123,10 +124,15 @@ def _unwritable(config: ServerConfig, connector: Stored) -> Iterator[tuple[str, 
             yield keyword, "USERS stands in the configuration file only; here, accounts are in the database too"
 
 
-def _of_the_file(config: ServerConfig) -> dict[str, Built[ConnectorConfig]]:
-    """The file's connectors as a draft has them; they have been checked, so that nothing said about them matters."""
-    given = {name: Setting(name, None, "", config.file, 0) for name in ROWS}
-    return {name: Built(value, config.file, 0, given, frozenset[str]()) for name, value in config.connectors.items()}
+def _of_the_file(config: ServerConfig) -> Draft:
+    """The file's sections as a draft has them; they have been checked, so that nothing said about them matters."""
+
+    def built(sections: Mapping[str, C], kind: str) -> dict[str, Built[C]]:
+        given = {name: Setting(name, None, "", config.file, 0) for name in TABLES[kind]}
+        return {name: Built(value, config.file, 0, given, frozenset[str]()) for name, value in sections.items()}
+
+    general = Built(config, config.file, 0, {}, frozenset[str]())
+    return Draft(general, built(config.connectors, "CONNECTOR"), built(config.users, "USER"))
 
 
 def _sort(findings: Findings, places: list[tuple[Stored, str]], variables: "Variables", examined: Examined) -> None:

@@ -186,7 +186,7 @@ def named_by(session: Session, name: str) -> list[str]:
         .where(Connector.name != name, ConnectorOption.disabled.is_(False))
         .order_by(Connector.name)
     )
-    return places + [f"connector {other} ({keyword})" for other, keyword in session.execute(options).tuples()]
+    return places + [f"connector {other} ({keyword})" for other, keyword in session.execute(options)]
 
 
 def _routes(session: Session, name: str) -> list[Route]:

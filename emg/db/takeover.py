@@ -48,7 +48,7 @@ class Taken:
 def kept_hashes(session: Session) -> dict[str, str]:
     """The password hash of each account."""
     wanted = select(Account.name, Account.password_hash).where(Account.deleted.is_(None))
-    return dict(session.execute(wanted).tuples().all())
+    return {row.name: row.password_hash for row in session.execute(wanted)}
 
 
 def hashed(kept: Mapping[str, str], users: Iterable[ForeignUser]) -> dict[str, str]:
