@@ -85,17 +85,22 @@ def wake_deferred(lanes: "Lanes", now: float) -> None:
         lanes.waking = False
         if rows is None:
             log.error("deferred messages cannot be read: %s", error)
+        woken = 0
         for number, body in rows or ():
-            _wake(lanes, lanes.by_number(number), decode_message(body), page)
+            woken += _wake(lanes, lanes.by_number(number), decode_message(body), page)
         lanes.page_read()
+        if woken and len(rows or ()) == PAGE and not lanes.spool.closing:
+            wake_deferred(
+                lanes, now
+            )  # at once: one account's campaign does not delay another's message by a second a page
 
     page = lanes.begin_page()
     lanes.spool.read(query, loaded)
 
 
-def _wake(lanes: "Lanes", lane: Lane, message: Message, page: int) -> None:
+def _wake(lanes: "Lanes", lane: Lane, message: Message, page: int) -> bool:
     if lanes.stale(message.id, page):
-        return
+        return False
     lanes.changed(message.id)
     message.queue = lane.name
     lane.deferred = max(0, lane.deferred - 1)
@@ -104,6 +109,7 @@ def _wake(lanes: "Lanes", lane: Lane, message: Message, page: int) -> None:
         message.turn = lane.turns.again(message.rank, message.account, message.turn)
     lanes.spool.update(message, lane.number, lanes.place(message, lane))
     lanes.touch(lane)
+    return True
 
 
 def end_expired(lanes: "Lanes", now: float) -> None:

@@ -23,6 +23,7 @@ from emg.wire.smpp.names import Status
 from tests.engines import SmallEngine, short
 
 HEAD = 4
+ACCOUNTS = ("acme", "other", "third")
 DESTS = ("46700000001", "46700000002", "46700000003")
 
 
@@ -34,7 +35,7 @@ class Queue(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp())
         self.crashes = 0
         self.accepted = {}
-        """id → destination of all that were acknowledged."""
+        """id → account, destination and priority of all that were acknowledged: within these order is a promise."""
         self.finished = set()
         self.retried = set()
         """Ids that went back after an error or a doubt: order is no promise for them."""
@@ -72,10 +73,39 @@ class Queue(RuleBasedStateMachine):
         self.flying[message.id] = (carrier, message)
         self.sent.append(message.id)
 
-    @rule(count=st.integers(1, 8), dest=st.sampled_from(DESTS), rank=st.sampled_from([3, 3, 3, 0]))
-    def accept(self, count, dest, rank):
-        for number in self.small.submit(count, lambda _: short(dest, want=Want.NOTHING, rank=rank)):
-            self.accepted[number] = (dest, rank)
+    @rule(
+        count=st.one_of(st.integers(1, 8), st.integers(20, 60)),
+        account=st.sampled_from(ACCOUNTS),
+        dest=st.sampled_from(DESTS),
+        rank=st.sampled_from([3, 3, 3, 0]),
+    )
+    def accept(self, count, account, dest, rank):
+        for number in self.small.submit(count, lambda _: short(dest, account, want=Want.NOTHING, rank=rank)):
+            self.accepted[number] = (account, dest, rank)
+        self.settled()
+
+    @rule(accounts=st.lists(st.sampled_from(ACCOUNTS), min_size=1, max_size=12), answers=st.integers(0, 6))
+    def rush(self, accounts, answers):
+        """Messages come one by one while pages are read and answers come in."""
+        origin, dest = self.small.engine.ports["customers"], DESTS[0]
+        for account in accounts:
+            message, sender = short(dest, account, want=Want.NOTHING), self.small.engine.sender(account)
+            number = self.small.engine.receiver.receive(message, origin, sender, lambda _argument, _error: None, None)
+            self.accepted[number] = (account, dest, 3)
+            for number, (carrier, sent) in sorted(self.flying.items())[: 1 if answers else 0]:
+                answers -= 1
+                del self.flying[number]
+                self.finished.add(number)
+                self.small.engine.deliverer.sent(self.port, carrier, sent, f"r{number}")
+            gevent.sleep(0)
+        self.settled()
+
+    @rule(count=st.integers(1, 30), account=st.sampled_from(ACCOUNTS), due=st.sampled_from([0.5, 15.0]))
+    def schedule(self, count, account, due):
+        """For one time: among themselves they keep their order, and go when it has come."""
+        when = time.time() + due
+        for number in self.small.submit(count, lambda _: short(account=account, want=Want.NOTHING, due=when)):
+            self.accepted[number] = (account, when, 3)
         self.settled()
 
     @rule(window=st.integers(1, 4))

@@ -1,0 +1,289 @@
+"""One account's bulk in a queue, and another's single message: through pages, crowds, retries, moves, restarts and failing commits."""
+
+import sqlite3
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import gevent
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from emg.engine import lanes as lanes_module
+from emg.engine import paging
+from emg.engine.engine import Engine
+from emg.engine.operations import Selection
+from emg.engine.turns import QUANTUM
+from emg.errors import Cause
+from emg.message import TURN_BITS, Want
+from tests.engines import SmallEngine, short
+
+SECONDS = 20.0
+WINDOW = 2
+
+
+def from_account(account, **more):
+    return lambda _number: short(account=account, want=Want.NOTHING, **more)
+
+
+@pytest.fixture
+def start(tmp_path):
+    engines = []
+
+    def begin(**options):
+        if engines:
+            engines[-1].close()
+        engines.append(SmallEngine(tmp_path, **options))
+        return engines[-1]
+
+    yield begin
+    engines[-1].close()
+
+
+def wait(look):
+    with gevent.Timeout(SECONDS):
+        while not look():
+            gevent.sleep(0.002)
+
+
+class Slow:
+    """A session whose far side answers as often as it is told to."""
+
+    def __init__(self, small, queue="one", window=WINDOW):
+        self.small = small
+        self.port = small.engine.ports[queue]
+        self.carrier, self.sent = small.carrier(queue, window=window, answering=False)
+        self.lane = small.lanes.get(queue)
+        wait(lambda: self.sent or not self.lane.size)
+
+    def answer(self, count):
+        for _ in range(count):
+            if not self.carrier.in_flight:
+                return
+            message = next(iter(self.carrier.in_flight.values()))
+            self.small.engine.deliverer.sent(self.port, self.carrier, message, f"r{message.id}")
+            assert self.small.spool.flush()
+            wait(lambda: self.carrier.in_flight or not self.lane.size)
+
+    def until(self, number):
+        """How many more are sent before this one."""
+        before = len(self.sent)
+        with gevent.Timeout(SECONDS):
+            while number not in self.sent[before:]:
+                self.answer(1)
+        return self.sent.index(number) - before
+
+
+def in_order(sent, ids):
+    chosen = [number for number in sent if number in set(ids)]
+    return chosen == sorted(chosen)
+
+
+BOUND = QUANTUM + 2 * WINDOW
+"""What goes before a single message beside one bulk: a quantum, and what the session has taken already."""
+
+
+@pytest.mark.parametrize("gone", [0, 1, 37])
+def test_a_single_message_passes_a_bulk_that_waits_on_disk(start, gone):
+    small = start(head=20)
+    bulk = small.submit(600, from_account("acme"))
+    slow = Slow(small)
+    slow.answer(gone)
+    (single,) = small.submit(1, from_account("other"))
+    assert slow.until(single) <= BOUND
+    ten = small.submit(10, from_account("third"))
+    assert slow.until(ten[-1]) <= 2 * QUANTUM + 10 + 2 * WINDOW
+    assert in_order(slow.sent, bulk)
+
+
+def test_a_single_message_passes_many_bulks_and_the_head_stays_short(start):
+    small = start(head=20)
+    bulks = [small.submit(150, from_account(f"bulk{number}")) for number in range(6)]
+    lane = small.lanes.get("one")
+    assert len(lane.waiting) <= 2 * lane.head_limit
+    slow = Slow(small)
+    slow.answer(60)
+    assert len(lane.waiting) <= 2 * lane.head_limit
+    (single,) = small.submit(1, from_account("single"))
+    assert slow.until(single) <= 6 * QUANTUM + 2 * WINDOW
+    slow.answer(1000)
+    assert all(in_order(slow.sent, bulk) for bulk in bulks)
+    assert small.count("one") == 0
+
+
+def test_in_a_crowd_too(start, monkeypatch):
+    monkeypatch.setattr(lanes_module, "CROWD", 100)
+    monkeypatch.setattr(lanes_module, "CROWDED_HEAD", 5)
+    small = start(head=50)
+    small.submit(400, from_account("acme"))
+    slow = Slow(small)
+    (single,) = small.submit(1, from_account("other"))
+    assert slow.until(single) <= BOUND
+
+
+def test_what_comes_while_a_page_is_read_does_not_wait_for_the_next_one(start):
+    small = start(head=40)
+    bulk = small.submit(800, from_account("acme"))
+    slow = Slow(small)
+    lane = small.lanes.get("one")
+    singles, counts = [], []
+    for turn in range(12):
+        with gevent.Timeout(SECONDS):
+            while not lane.refilling:
+                message = next(iter(slow.carrier.in_flight.values()))
+                small.engine.deliverer.sent(slow.port, slow.carrier, message, "r")
+                small.lanes.pump()
+                if not lane.refilling:
+                    assert small.spool.flush()
+        origin, sender = small.engine.ports["customers"], small.engine.sender("other")
+        message = from_account(f"other{turn}")(0)
+        singles.append(small.engine.receiver.receive(message, origin, sender, lambda _a, _e: None, None))
+        assert lane.refilling
+        counts.append(slow.until(singles[-1]))
+    assert max(counts) <= BOUND
+    slow.answer(1000)
+    assert in_order(slow.sent, bulk)
+    assert sorted(slow.sent) == sorted(bulk + singles)
+
+
+def test_a_thousand_retries_at_once_let_a_single_message_pass(start):
+    """They come back with turns of long ago."""
+    small = start(head=20)
+    ids = small.submit(400, from_account("acme"))
+    slow = Slow(small, window=10)
+    for _ in range(400):
+        message = next(iter(slow.carrier.in_flight.values()))
+        small.engine.deliverer.refused(slow.port, slow.carrier, message, 8, Cause.REFUSED)
+        assert small.spool.flush()
+        wait(lambda: slow.carrier.in_flight or len(slow.sent) == 400)
+    small.lanes.detach(slow.carrier)
+    assert sorted(slow.sent) == ids
+    small.submit(50, from_account("acme"))
+    later = time.time() + 3600
+    small.lanes.tick(later)
+    assert small.spool.flush()
+    (single,) = small.submit(1, from_account("other"))
+    slow = Slow(small)
+    assert slow.until(single) <= 2 * QUANTUM + 2 * WINDOW
+
+
+def test_a_campaign_that_is_due_lets_a_single_message_pass(start, monkeypatch):
+    """Also one that is due a second after it: all that is due wakes at once, not a page a second."""
+    monkeypatch.setattr(paging, "PAGE", 20)
+    small = start(head=20)
+    due = time.time() + 100
+    campaign = small.submit(300, from_account("acme", due=due))
+    (single,) = small.submit(1, from_account("other", due=due + 1))
+    small.lanes.tick(due + 3)
+    wait(lambda: not small.lanes.get("one").deferred)
+    slow = Slow(small)
+    assert slow.until(single) <= BOUND
+    slow.answer(1000)
+    assert in_order(slow.sent, campaign)
+
+
+def test_a_moved_bulk_lets_a_single_message_pass(start):
+    small = start(head=20)
+    bulk = small.submit(300, from_account("acme"))
+    one, two = small.lanes.get("one"), small.lanes.get("two")
+    sweep = small.operations.move(one, two, Selection())
+    assert sweep.over.wait(SECONDS)
+    slow = Slow(small, "two")
+    slow.answer(25)
+    single = from_account("other")(0)
+    single.id, single.expires = small.spool.next_id(), time.time() + 1000
+    small.spool.accept(single, two.number, small.lanes.add(single, two))
+    assert small.spool.flush()
+    assert slow.until(single.id) <= BOUND
+    slow.answer(1000)
+    assert in_order(slow.sent, bulk)
+    assert len(slow.sent) == 301
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.data())
+def test_a_move_keeps_the_order_of_each_account(tmp_path_factory, data):
+    small = SmallEngine(tmp_path_factory.mktemp("move"), head=10)
+    try:
+        of = {}
+        for account in data.draw(st.lists(st.sampled_from("abc"), min_size=1, max_size=8)):
+            for number in small.submit(data.draw(st.integers(1, 30)), from_account(account)):
+                of[number] = account
+        slow = Slow(small)
+        slow.answer(data.draw(st.integers(0, 20)))
+        one, two = small.lanes.get("one"), small.lanes.get("two")
+        small.submit(data.draw(st.integers(0, 30)), from_account("d"))
+        sweep = small.operations.move(one, two, Selection())
+        assert sweep.over.wait(SECONDS)
+        _carrier, sent = small.carrier("two")
+        wait(lambda: not two.size)
+        last = defaultdict(int)
+        for number in sent:
+            account = of.get(number, "d")
+            assert number > last[account]
+            last[account] = number
+        assert small.count("two") == 0
+        assert one.size == len(slow.carrier.in_flight)
+    finally:
+        small.close()
+
+
+def test_after_a_restart_a_single_message_still_passes(start):
+    small = start(head=20)
+    bulk = small.submit(500, from_account("acme"))
+    slow = Slow(small)
+    slow.answer(70)
+    small.engine.deliverer.release(slow.port, slow.carrier)
+    before = list(slow.sent)
+    small = start(head=20)
+    levels = small.lanes.get("one").turns._levels
+    wait(lambda: not any(level.floor for level in levels.values()))
+    (single,) = small.submit(1, from_account("other"))
+    more = small.submit(30, from_account("acme"))
+    slow = Slow(small)
+    assert slow.until(single) <= BOUND
+    slow.answer(1000)
+    assert in_order(slow.sent, bulk + more)
+    assert set(before) | set(slow.sent) == {*bulk, *more, single}
+
+
+def test_until_the_backlog_is_known_nobody_overtakes_himself(start, monkeypatch):
+    small = start(head=20)
+    bulk = small.submit(300, from_account("acme"))
+    hidden = small.submit(100, from_account("other"))
+
+    monkeypatch.setattr(Engine, "inspect", lambda *_: None)
+    small = start(head=20)
+    more = small.submit(30, from_account("other")) + small.submit(30, from_account("acme"))
+    slow = Slow(small)
+    slow.answer(1000)
+    assert in_order(slow.sent, bulk + more[30:])
+    assert in_order(slow.sent, hidden + more[:30])
+    assert len(slow.sent) == 460
+
+
+def test_a_spool_of_before_there_were_turns(start):
+    """Its ranks are 0 to 5 in the rows; what stood in it goes first in its priority, and in its order."""
+    small = start(head=20)
+    old = small.submit(100, from_account("acme"))
+    path = Path(small.spool.path)
+    small.close()
+    db = sqlite3.connect(path)
+    for number, rank, body in db.execute("SELECT id, rank, body FROM message").fetchall():
+        fields = msgspec.msgpack.decode(body)[:-1]  # the turn is the last one
+        row = (rank >> TURN_BITS, msgspec.msgpack.encode(fields), number)
+        db.execute("UPDATE message SET rank = ?, body = ? WHERE id = ?", row)
+    db.execute("DROP TABLE balance")
+    db.execute("PRAGMA user_version = 1")
+    db.commit()
+    db.close()
+    small.close = lambda: None  # it is
+    small = start(head=20)
+    urgent = small.submit(5, from_account("other", rank=0))
+    new = small.submit(100, from_account("acme"))
+    slow = Slow(small)
+    slow.answer(1000)
+    assert [number for number in slow.sent if number not in urgent] == old + new
+    assert [number for number in slow.sent if number in urgent] == urgent
