@@ -147,8 +147,8 @@ def _load_text(table: Table | Change, path: str) -> str:
 def text_of(table: Table | Change, rows: list[Row]) -> bytes:
     """Rows for LOAD DATA; octets in hexadecimal digits."""
     if isinstance(table, Table) and table.octets:
-        octets = table.octets
-        rows = [tuple(value.hex() if place in octets else value for place, value in enumerate(row)) for row in rows]
+        first, behind = table.octets[0], table.octets[-1] + 1
+        rows = [(*row[:first], *map(bytes.hex, row[first:behind]), *row[behind:]) for row in rows]
     forms = _forms(len(table.columns), table.nullable)
     nullable = table.nullable
     lines: list[str] = []

@@ -15,7 +15,7 @@ NO_COST: Final = -1
 
 
 class Table(NamedTuple):
-    """A table that rows are added to. `nullable` and `octets` are places in `columns`: what may be None, what is bytes."""
+    """A table that rows are added to. `nullable` and `octets` are places in `columns`: what may be None, what is bytes (side by side)."""
 
     name: str
     columns: tuple[str, ...]

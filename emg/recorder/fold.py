@@ -11,7 +11,7 @@ Texts are cut to what their columns hold. An event that cannot be folded (a time
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from emg.db.log_tables import MOST_TRIES, NO_COST, Batch, Row, Traffic
 from emg.engine import events
@@ -106,18 +106,13 @@ class Fold:
         self._parts: dict[int, PartStory] = {}
         self._bodies: list[Row] = []
         self._traffic: dict[tuple[int, str], list[Any]] = {}
-        self._takes: dict[type, Callable[[Any], None]] = {
-            events.Accepted: self._accepted, events.Split: self._split, events.Joined: self._joined, events.Sent: self._sent,
-            events.Tried: self._tried, events.Moved: self._moved, events.Ended: self._ended,
-            events.Intermediate: _nothing, events.Orphaned: _nothing,
-        }  # fmt: skip
 
     def take(self, happened: Iterable[events.Any]) -> None:
         """More events, later than all before."""
         takes = self._takes
         for event in happened:
             try:
-                takes[type(event)](event)
+                takes[type(event)](self, event)
             except (ValueError, OverflowError, OSError) as error:
                 self.faults.append((event, str(error)))
 
@@ -246,6 +241,14 @@ class Fold:
         if event.refund:
             self._refund(story, event)
 
+    def _nothing(self, event: events.Any) -> None:
+        """The log has no place for it."""
+
+    _takes: ClassVar[dict[type, Callable[["Fold", Any], None]]] = {
+        events.Accepted: _accepted, events.Split: _split, events.Joined: _joined, events.Sent: _sent, events.Tried: _tried, events.Moved: _moved,
+        events.Ended: _ended, events.Intermediate: _nothing, events.Orphaned: _nothing,
+    }  # fmt: skip
+
     # -- what they are about
 
     def _story(self, number: int, accepted: float, event: Any) -> Story | None:
@@ -322,10 +325,6 @@ class Fold:
             for (payer, hour), (at, amount, count) in self._traffic.items()
         ]
         return batch
-
-
-def _nothing(_event: Any) -> None:
-    """The log has no place for it."""
 
 
 def _changes(story: Story) -> bool:

@@ -6,6 +6,7 @@ SIGINT let it finish its batch; SIGHUP begins a new log file. Its log is LOGDIR/
 
 import argparse
 import fcntl
+import gc
 import logging
 import os
 import signal
@@ -38,6 +39,8 @@ def main(argv: list[str]) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: recorder.stop())
         signal.signal(signal.SIGHUP, lambda *_: handler.file.reopen())
+        gc.freeze()
+        gc.set_threshold(200_000, 20, 100)  # a batch makes many objects, no cycles, and lets go of all of them
         log.info("the recorder is up: %s into %s", config.spooldir, recorder.standing.database)
         recorder.run()
         log.info("the recorder has stopped at %d", recorder.standing.position)
