@@ -13,9 +13,10 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
+from emg.db.refusals import explain
 from emg.errors import EmgError
 
 CONNECT_SECONDS = 5
@@ -28,8 +29,8 @@ _MYSQL = (
     "SET SESSION time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO',"
     f" innodb_lock_wait_timeout = {LOCK_SECONDS}, lock_wait_timeout = {LOCK_SECONDS}"
 )
-_TEMPORARY_CODES = frozenset((1040, 1205, 1213, 2002, 2003, 2006, 2013, 1053, 1927, 4031))
-"""Too many connections, lock wait, deadlock, not reachable, gone away, lost, shutting down, killed, idle too long."""
+_SERVERS = {"mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
+"""Driver of a URL that names none."""
 
 
 class DatabaseError(EmgError):
@@ -44,11 +45,8 @@ class Database:
     """See the module's text."""
 
     def __init__(self, url: str, *, answer_seconds: int = ANSWER_SECONDS) -> None:
-        try:
-            self.url = make_url(url)
-            self.engine = _engine(self.url, answer_seconds)
-        except (ArgumentError, SQLAlchemyError, ImportError) as error:
-            raise DatabaseError(f"DATABASE can't be used: {type(error).__name__}") from None
+        self.url = _read(url)
+        self.engine = _engine(self.url, answer_seconds)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
 
     @property
@@ -64,8 +62,11 @@ class Database:
 
     @property
     def place(self) -> str:
-        """Where it is, without the password; for sentences and logs."""
-        return self.url.render_as_string(hide_password=True)
+        """Where it is, for sentences and logs: a file, or server and name; nothing of the user."""
+        if self.is_sqlite:
+            return self.url.database or ":memory:"
+        port = f":{self.url.port}" if self.url.port else ""
+        return f"{self.url.database or ''} on {self.url.host or 'localhost'}{port}".strip()
 
     @contextlib.contextmanager
     def session(self) -> Iterator[Session]:
@@ -93,6 +94,19 @@ class Database:
         self.engine.dispose()
 
 
+def _read(url: str) -> sqlalchemy.URL:
+    """The URL as its parts. What is wrong with it is not told in its own words: there is a password in them."""
+    try:
+        read = make_url(url)
+        if read.get_backend_name() in _SERVERS:
+            return read.set(drivername=_SERVERS[read.get_backend_name()])
+        if read.drivername == "sqlite":
+            return read
+    except (ArgumentError, ValueError):
+        pass
+    raise DatabaseError("DATABASE must be sqlite:////path/of/a/file, or mysql+pymysql://user:password@host/name")
+
+
 def _engine(url: sqlalchemy.URL, answer_seconds: int) -> Engine:
     if url.get_backend_name() == "sqlite":
         engine = sqlalchemy.create_engine(url, connect_args={"timeout": LOCK_SECONDS})
@@ -106,12 +120,20 @@ def _engine(url: sqlalchemy.URL, answer_seconds: int) -> Engine:
         pool_recycle=600,
         connect_args={
             "connect_timeout": CONNECT_SECONDS,
-            "read_timeout": answer_seconds,
+            "read_timeout": CONNECT_SECONDS,
             "write_timeout": answer_seconds,
             "charset": "utf8mb4",
         },
     )
-    event.listen(engine, "connect", _prepare_mysql)
+
+    def prepare(connection: Any, _record: Any) -> None:
+        # One that takes the connection and then says nothing is given up as soon as one that does not take it. The driver has no setting for
+        # the greeting alone.
+        connection._read_timeout = answer_seconds  # noqa: SLF001
+        with connection.cursor() as cursor:
+            cursor.execute(_MYSQL)
+
+    event.listen(engine, "connect", prepare)
     return engine
 
 
@@ -128,20 +150,7 @@ def _begin_sqlite(connection: sqlalchemy.Connection) -> None:
     connection.exec_driver_sql("BEGIN" if connection.get_execution_options().get("reading") else "BEGIN IMMEDIATE")
 
 
-def _prepare_mysql(connection: Any, _record: Any) -> None:
-    cursor = connection.cursor()
-    cursor.execute(_MYSQL)
-    cursor.close()
-
-
 def translate(error: SQLAlchemyError, place: str) -> DatabaseError:
     """What happened in a sentence; the statement and its values stay out of it."""
-    if not isinstance(error, DBAPIError):
-        return DatabaseError(f"the database {place} can't be used: {type(error).__name__}")
-    original = error.orig
-    arguments = getattr(original, "args", ())
-    code = arguments[0] if arguments and isinstance(arguments[0], int) else 0
-    text = str(arguments[-1]) if arguments else type(error).__name__
-    locked = isinstance(error, OperationalError) and "locked" in text
-    temporary = error.connection_invalidated or code in _TEMPORARY_CODES or locked
-    return DatabaseError(f"the database {place}: {text.splitlines()[0] if text else code}", temporary=temporary)
+    sentence, temporary = explain(error)
+    return DatabaseError(f"the database {place}: {sentence}", temporary=temporary)
