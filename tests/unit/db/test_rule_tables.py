@@ -1,5 +1,6 @@
 """Routes, prices, numbering and black list in the database: read, replaced, changed row by row; on both databases."""
 
+import datetime as dt
 import json
 import random
 from collections.abc import Callable
@@ -210,7 +211,7 @@ def test_prices_that_follow_each_other_can_be_added(database: Database) -> None:
 
 def test_connectors_that_a_route_may_name_and_the_routes_that_name_one(database: Database) -> None:
     with database.session() as session:
-        now = revisions_time()
+        now = dt.datetime.now(dt.UTC)
         session.add(Connector(name="op_1", created=now, updated=now))
         session.flush()
         known = known_connectors(session, ["op1"])
@@ -225,12 +226,6 @@ def test_connectors_that_a_route_may_name_and_the_routes_that_name_one(database:
         assert (
             ROUTES.find(session, {"connector_out": "p1"}) == ROUTES.find(session, {"connector_out": "OP1"}) == ([], 0)
         )
-
-
-def revisions_time() -> Any:
-    import datetime as dt
-
-    return dt.datetime.now(dt.UTC)
 
 
 def test_what_is_written_is_what_the_models_and_the_gateway_read(database: Database) -> None:
