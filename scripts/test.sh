@@ -5,7 +5,8 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
 # bearerbox and smsbox are the foreign peers of tests/integration; tests/databases.py starts a MariaDB server of its own.
-scripts/packages.sh kannel mariadb-server || exit 1
+# The fonts are for invoices as PDF, poppler-utils reads them back.
+scripts/packages.sh kannel mariadb-server fonts-dejavu-core fonts-droid-fallback poppler-utils || exit 1
 
 failed=0
 .venv/bin/pytest --numprocesses auto tests --ignore tests/durability --ignore tests/integration "$@" || failed=1
