@@ -282,15 +282,15 @@ CREATE TABLE routelog (
 	CONSTRAINT pk_routelog PRIMARY KEY (id, received)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin PARTITION BY RANGE COLUMNS (received) (PARTITION later VALUES LESS THAN (MAXVALUE));
 
-CREATE INDEX ix_routelog_account_received ON routelog (account, received);
+CREATE INDEX ix_routelog_account_received ON routelog (account, received, id);
 
-CREATE INDEX ix_routelog_dest_received ON routelog (dest, received);
+CREATE INDEX ix_routelog_dest_received ON routelog (dest, received, id);
 
-CREATE INDEX ix_routelog_received ON routelog (received);
+CREATE INDEX ix_routelog_received ON routelog (received, id);
 
 CREATE INDEX ix_routelog_remote_id ON routelog (remote_id);
 
-CREATE INDEX ix_routelog_source_received ON routelog (source, received);
+CREATE INDEX ix_routelog_source_received ON routelog (source, received, id);
 
 CREATE TABLE scheduler_job (
 	id VARCHAR(191) NOT NULL,

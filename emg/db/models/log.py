@@ -26,14 +26,18 @@ class Status(StrEnum):
 
 
 class RouteLog(Base):
-    """One row a message that was accepted. On MariaDB it is partitioned by the day of `received`, which is why that is part of the key."""
+    """One row a message that was accepted. On MariaDB it is partitioned by the day of `received`, which is why that is part of the key.
+
+    The indexes end with the id, which InnoDB would add by itself: only when it is named does MariaDB see, on a partitioned table, that they are in the order
+    of pages (`emg.db.messages`), and stops after a page instead of sorting a day.
+    """
 
     __tablename__ = "routelog"
     __table_args__ = (
-        Index("ix_routelog_received", "received"),
-        Index("ix_routelog_account_received", "account", "received"),
-        Index("ix_routelog_dest_received", "dest", "received"),
-        Index("ix_routelog_source_received", "source", "received"),
+        Index("ix_routelog_received", "received", "id"),
+        Index("ix_routelog_account_received", "account", "received", "id"),
+        Index("ix_routelog_dest_received", "dest", "received", "id"),
+        Index("ix_routelog_source_received", "source", "received", "id"),
         Index("ix_routelog_remote_id", "remote_id"),
         PARTITIONED,
     )

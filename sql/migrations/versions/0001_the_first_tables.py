@@ -421,11 +421,11 @@ def upgrade() -> None:
         if_not_exists=True,
     )
     with op.batch_alter_table("routelog", schema=None) as batch_op:
-        batch_op.create_index("ix_routelog_account_received", ["account", "received"], unique=False, if_not_exists=True)
-        batch_op.create_index("ix_routelog_dest_received", ["dest", "received"], unique=False, if_not_exists=True)
-        batch_op.create_index("ix_routelog_received", ["received"], unique=False, if_not_exists=True)
+        batch_op.create_index("ix_routelog_account_received", ["account", "received", "id"], unique=False, if_not_exists=True)
+        batch_op.create_index("ix_routelog_dest_received", ["dest", "received", "id"], unique=False, if_not_exists=True)
+        batch_op.create_index("ix_routelog_received", ["received", "id"], unique=False, if_not_exists=True)
         batch_op.create_index("ix_routelog_remote_id", ["remote_id"], unique=False, if_not_exists=True)
-        batch_op.create_index("ix_routelog_source_received", ["source", "received"], unique=False, if_not_exists=True)
+        batch_op.create_index("ix_routelog_source_received", ["source", "received", "id"], unique=False, if_not_exists=True)
 
     op.create_table(
         "scheduler_job",
