@@ -82,13 +82,19 @@ class Whole:
 def page(session: Session, search: Search, limit: int = LIMIT, after: After | None = None) -> list[Found]:
     """Up to `limit` rows, the newest first, those behind `after`."""
     count = max(1, min(limit, MOST))
-    wanted = _ordered(session, search, after).limit(count)
-    if not search.number:
-        return list(session.execute(wanted))
-    by_dest = session.execute(wanted.where(_begins(RouteLog.dest, search.number))).all()
-    by_source = session.execute(wanted.where(_begins(RouteLog.source, search.number))).all()
-    merged = heapq.merge(by_dest, by_source, key=lambda row: (row.received, row.id), reverse=True)
+    pages = [session.execute(statement).all() for statement in statements(session, search, count, after)]
+    if len(pages) == 1:
+        return list(pages[0])
+    merged = heapq.merge(*pages, key=lambda row: (row.received, row.id), reverse=True)
     return list(islice(_once(merged), count))
+
+
+def statements(session: Session, search: Search, limit: int, after: After | None = None) -> list[Select[Any]]:
+    """The searches that a page is made of: one, or for a number two."""
+    wanted = _ordered(session, search, after).limit(limit)
+    if not search.number:
+        return [wanted]
+    return [wanted.where(_begins(column, search.number)) for column in (RouteLog.dest, RouteLog.source)]
 
 
 def place(row: Found) -> After:
