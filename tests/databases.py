@@ -55,6 +55,8 @@ class MariaDb:
         self.options = options
         self.folder = Path(tempfile.mkdtemp(prefix="emg-db-"))  # not the test's: a socket's path must be short
         self.socket = self.folder / "socket"
+        # Its own too: a server that starts deletes what others have there.
+        self._environment = os.environ | {"TMPDIR": str(self.folder)}
         self.port = free_port()
         self._running: subprocess.Popen[bytes] | None = None
         self._databases = 0
@@ -110,7 +112,9 @@ class MariaDb:
             *_OPTIONS, *self.options,
         ]  # fmt: skip
         with (self.folder / "log").open("ab") as log:
-            self._running = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self._running = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment
+            )
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
             if self._running.poll() is not None or time.monotonic() > deadline:
@@ -147,7 +151,7 @@ class MariaDb:
                 _found("mariadb-install-db"), "--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db",
                 f"--user={getpass.getuser()}", f"--datadir={self.folder / 'data'}",
             ],
-            capture_output=True, text=True, timeout=60, check=False,
+            capture_output=True, text=True, timeout=60, check=False, env=self._environment,
         )  # fmt: skip
         assert made.returncode == 0, f"mariadb-install-db failed:\n{made.stdout}{made.stderr}"
         (self.folder / "users.sql").write_text(
