@@ -25,8 +25,8 @@ from tests.bench import (
     prices,
     queued,
     routes,
+    rule_tables,
     stand,
-    tables,
     text,
     throughput,
     window,
@@ -43,7 +43,7 @@ FIGURES: tuple[Any, ...] = (
     codec,
     routes,
     prices,
-    tables,
+    rule_tables,
     text,
 )
 PAGE = ROOT / "docs" / "performance.md"
