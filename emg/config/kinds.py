@@ -124,12 +124,8 @@ def rate(high: float, says: str) -> Kind[float]:
             raise ValueError(f"must be {says}")
         return number
 
-    return Kind("decimal", says, parse, _show_rate)
-
-
-def _show_rate(value: float) -> str:
-    """Without the exponent that a large one would have otherwise: it could not be read back."""
-    return f"{value:.9f}".rstrip("0").rstrip(".")
+    # without the exponent that a large one would have otherwise, which could not be read back
+    return Kind("decimal", says, parse, lambda value: f"{value:.9f}".rstrip("0").rstrip("."))
 
 
 def text(longest: int = LONGEST_TEXT, shortest: int = 0) -> Kind[str]:
@@ -250,11 +246,10 @@ def _parse_network(value: str) -> Network:
 NETWORK: Kind[Network] = Kind("network", "an IP address or network such as 192.0.2.0/24", _parse_network)
 _NETWORKS = listed(NETWORK, "")
 NETWORKS: Kind[tuple[Network, ...]] = Kind(
-    "networks",
-    "IP addresses or networks (192.0.2.0/24) with commas between them, or * for everywhere",
+    "networks", "IP addresses or networks (192.0.2.0/24) with commas between them, or * for everywhere",
     lambda value: () if value == "*" else _NETWORKS.parse(value),
     lambda networks: _NETWORKS.show(networks) or "*",
-)
+)  # fmt: skip
 
 
 def _parse_window(value: str) -> int | Literal["auto"]:

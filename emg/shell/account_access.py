@@ -1,0 +1,40 @@
+"""`emg account access`: from where, and at which connector, an account may log in. Also what several commands on accounts need."""
+
+import argparse
+
+from emg.db import accounts, connectors
+from emg.rules import account_rows
+from emg.rules.rows import Known
+from emg.shell.common import Call
+
+
+def name_argument(parser: argparse.ArgumentParser) -> None:
+    """The account that a command is about."""
+    parser.add_argument("name", metavar="NAME", help="the account's login")
+
+
+def known(call: Call) -> Known:
+    """The connectors that there are: the configuration file's and the database's. Has a transaction of its own."""
+    with call.database.session() as session:
+        return Known(connectors={*call.config.connectors, *(row.name for row in connectors.listing(session))})
+
+
+def change(call: Call) -> None:
+    """Add or remove rows."""
+    name, adds = call.arguments.name, call.arguments.what == "add"
+    # A row is taken away by what it says, also when its connector is gone.
+    wanted = account_rows.access(" ".join(call.arguments.rows), known(call) if adds else Known())
+    with call.database.session() as session:
+        act = accounts.add_access if adds else accounts.remove_access
+        changed = act(session, call.actor, name, wanted)
+        left = [str(one) for one in accounts.access_of(accounts.find(session, name))]
+    call.say({"account": name, "access": left}, f"account {name} may log in from {', '.join(left) or 'nowhere'}")
+    if changed:
+        call.tell_gateway()
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Of `access`."""
+    parser.add_argument("what", choices=("add", "remove"))
+    name_argument(parser)
+    parser.add_argument("rows", metavar="NETWORK[@CONNECTOR]", nargs="+", help="* is everywhere")

@@ -1,0 +1,111 @@
+"""`emg account import` and `export`: accounts as CSV. What a column means stands in `emg.rules.account_rows`.
+
+An import adds or changes accounts by name, all lines or none; every fault is told with its line. An exported file holds password hashes: it is
+written for its owner's eyes only, and imports unchanged.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from emg.db import account_lines, accounts
+from emg.errors import EmgError
+from emg.rules import account_rows, rows
+from emg.rules.account_rows import COLUMNS, Line
+from emg.rules.faults import Fault
+from emg.rules.rows import RowFaults
+from emg.shell.account_access import known
+from emg.shell.common import Call
+
+EVERYTHING = 10**9
+
+
+def take(call: Call) -> int:
+    """Import a file."""
+    text = _read(call.arguments.file)
+    try:
+        lines = account_rows.parse(text, known(call))
+        _apart_from_users(call, lines)
+        with call.database.session() as session:
+            counts = account_lines.put(session, call.actor, lines, why=call.arguments.why)
+            if call.arguments.dry_run:
+                session.rollback()
+    except RowFaults as found:
+        return _tell_faults(call, found)
+    done = "would be " if call.arguments.dry_run else ""
+    sentence = f"{counts.added} {done}added, {counts.changed} {done}changed, {counts.same} as they were"
+    call.say(counts._asdict(), sentence)
+    if (counts.added or counts.changed) and not call.arguments.dry_run:
+        call.tell_gateway()
+    return 0
+
+
+def _apart_from_users(call: Call, lines: list[Line]) -> None:
+    reason = "a USER of this name stands in the configuration file"
+    if found := [Fault(line.line, "name", reason) for line in lines if line.values["name"] in call.config.users]:
+        raise RowFaults(found)
+
+
+def _tell_faults(call: Call, found: RowFaults) -> int:
+    if call.json:
+        call.print_json(
+            {"faults": [{"line": one.line, "field": one.field, "reason": one.reason} for one in found.faults]}
+        )
+    else:
+        for fault in found.faults:
+            print(f"{call.arguments.file}: {fault}", file=sys.stderr)
+        print("nothing was imported", file=sys.stderr)
+    return 1
+
+
+def give(call: Call) -> None:
+    """Export all accounts."""
+    with call.database.session() as session:
+        found = accounts.listing(session, limit=EVERYTHING)
+        given = [(accounts.values(account), accounts.access_of(account)) for account in found]
+    if call.json:
+        call.print_json(
+            [
+                rows.write(account_rows.ACCOUNT, values) | {"access": " ".join(map(str, pairs))}
+                for values, pairs in given
+            ]
+        )
+        return
+    text = account_rows.format_accounts(given)
+    if call.arguments.output is None:
+        sys.stdout.write(text)
+        return
+    _write(call.arguments.output, text)
+    print(f"{len(given)} accounts in {call.arguments.output}", file=sys.stderr)
+
+
+def _read(name: str) -> str:
+    try:
+        octets = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        return octets.decode("utf-8-sig")
+    except OSError as error:
+        raise EmgError(f"{name} can't be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise EmgError(f"{name} is not UTF-8 (octet {error.start + 1})") from error
+
+
+def _write(name: str, text: str) -> None:
+    try:
+        # The hashes in it are nobody else's.
+        with os.fdopen(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise EmgError(f"{name} can't be written: {error.strerror}") from error
+
+
+def import_arguments(parser: argparse.ArgumentParser) -> None:
+    """Of `import`."""
+    parser.add_argument("file", metavar="FILE.csv", help=f"its columns: {', '.join(account_rows.READ)}; - is stdin")
+    parser.add_argument("--why", default="first balance", help="what stands in the ledger for balances of new accounts")
+    parser.add_argument("--dry-run", action="store_true", help="only look for faults")
+
+
+def export_arguments(parser: argparse.ArgumentParser) -> None:
+    """Of `export`."""
+    parser.add_argument("-o", "--output", metavar="FILE.csv", help=f"where to; its columns: {', '.join(COLUMNS)}")

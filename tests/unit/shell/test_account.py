@@ -1,0 +1,222 @@
+"""`emg account`: every command, on both databases, as a person types it."""
+
+import csv
+import io
+import stat
+from pathlib import Path
+
+import pytest
+
+from emg.config import hashes
+from emg.db import accounts, revisions
+from emg.db.engine import Database
+from emg.db.models import AuditLog, Ledger
+from tests.unit.shell.shells import Run, control, quick_hash, shell
+
+SECRET = "s3cret-w"
+
+
+@pytest.fixture
+def run(database_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    return shell(database_url, tmp_path, capsys, monkeypatch)
+
+
+@pytest.fixture
+def quick(run: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Without the time that a hash takes."""
+    monkeypatch.setattr(hashes, "make", quick_hash)
+    return run
+
+
+def test_an_account_is_added_with_everything_that_it_needs(run: Run, database: Database) -> None:
+    added = run(
+        "account", "add", "acme", "--password-stdin", "--prepaid", "--balance", "10.00", "--access", "127.0.0.0/8@customers",
+        "--throughput", "20", "--route", "operator1", "--json", stdin=f"{SECRET}\n",
+    )  # fmt: skip
+    assert (added.code, added.json) == (0, {"account": "acme", "done": "added"})
+    row = run("account", "show", "acme", "--json").json
+    expected = {
+        "name": "acme", "prepaid": True, "balance": "10.00", "balance_from": "database", "throughput": 20.0, "route": "operator1",
+        "access": ["127.0.0.0/8@customers"], "windowsize": None, "customer": None, "has_password": True, "sessions": 10,
+    }  # fmt: skip
+    assert expected.items() <= row.items()
+    with database.session() as session:
+        account = accounts.find(session, "acme")
+        assert hashes.matches(account.password_hash, SECRET.encode())
+        (entry,) = session.query(Ledger)
+        assert (entry.amount, entry.balance, entry.why) == (10_000_000, 10_000_000, "first balance")
+
+
+def test_a_password_that_was_made_is_shown_once_and_is_right(run: Run, database: Database) -> None:
+    told = run("account", "add", "acme", "--json").json
+    with database.session() as session:
+        stored = accounts.find(session, "acme").password_hash
+    assert hashes.matches(stored, told["password"].encode())
+    assert len(told["password"]) == 8, "SMPP allows no more"
+
+
+def test_secrets_are_nowhere_but_where_they_were_asked_for(run: Run, database: Database) -> None:
+    outputs = [run("account", "add", "acme", "--password-stdin", stdin=SECRET)]
+    outputs.append(run("account", "password", "acme", "--password-stdin", stdin=f"{SECRET}2"))
+    outputs.append(run("account", "add", "b", "--password-stdin", "--sessions", "-1", stdin=SECRET))
+    outputs.append(run("account", "add", "c", "--password-stdin", stdin=f"{SECRET}\tü"))
+    outputs += [
+        run("account", "list", "--json"),
+        run("account", "show", "acme"),
+        run("account", "show", "acme", "--json"),
+    ]
+    assert [result.code for result in outputs] == [0, 0, 1, 2, 0, 0, 0]
+    told = "".join(result.out + result.err for result in outputs)
+    with database.session() as session:
+        told += "".join(row.before + row.after for row in session.query(AuditLog))
+    assert SECRET not in told
+    assert "argon2" not in told
+    assert "longer than the 8 characters" in outputs[1].err
+
+
+def test_bad_input_is_named_field_by_field_and_nothing_is_kept(quick: Run, database: Database) -> None:
+    for name, options, code, words in (
+        ("a~b", ("--sessions", "-1", "--throughput", "nan"), 1, ("name: ", "sessions: ", "throughput: ")),
+        ("acme", ("--route", "operator9", "--routedlr", "operator1"), 1, ("route: there is no connector 'operator9'",)),
+        ("acme", ("--access", "10.0.0.1/8", "--access", "10.0.0.0/8@nowhere"), 1, ("10.0.0.1/8", "nowhere")),
+        ("acme", ("--balance", "ten"), 1, ("amount: 'ten'",)),
+        ("acme", ("--balance", "-1"), 1, ("amount: must be more than 0",)),
+        ("acme", ("--balance", "999999999999"), 1, ("amount: ",)),
+        ("acme", ("--customer", "Nobody"), 1, ("customer: there is no customer",)),
+        ("filed", (), 1, ("stands in the configuration file",)),
+        ("acme", ("--flavour", "sweet"), 2, ("unrecognized",)),
+    ):
+        result = quick("account", "add", name, *options)
+        assert (result.code, result.out) == (code, ""), options
+        assert all(word in result.err for word in words), result.err
+        assert result.err.count("\n") == 1
+    with database.session() as session:
+        assert accounts.names(session) == []
+        assert set(revisions.current(session).values()) == {0}
+
+
+def test_set_changes_what_is_given_and_unset_gives_the_default_back(quick: Run) -> None:
+    quick("account", "add", "acme", "--windowsize", "10", "--perpartdlr", "--note", "100 %")
+    changed = quick(
+        "account", "set", "acme", "--no-prepaid", "--credit-limit", "7", "--windowsize", "auto", "--unset", "perpartdlr"
+    )
+    assert (changed.code, changed.out) == (0, "account acme is changed\n")
+    row = quick("account", "show", "acme", "--json").json
+    assert (row["credit_limit"], row["windowsize"], row["perpartdlr"], row["note"]) == ("7.00", "auto", None, "100 %")
+    assert "is so already" in quick("account", "set", "acme", "--credit-limit", "7.0").out
+    assert "no meaning" in quick("account", "set", "acme", "--prepaid").err
+    for wrong in ((), ("--note", "x", "--unset", "note"), ("--unset", "name"), ("--unset", "locked")):
+        assert quick("account", "set", "acme", *wrong).code == 2
+    assert quick("account", "set", "nobody", "--note", "x").code == 1
+
+
+def test_lock_and_unlock(quick: Run) -> None:
+    quick("account", "add", "acme")
+    assert quick("account", "lock", "acme").out == "account acme is locked\n"
+    assert quick("account", "lock", "acme", "--json").json == {"account": "acme", "done": "nothing"}
+    assert [row["name"] for row in quick("account", "list", "--locked", "--json").json] == ["acme"]
+    assert quick("account", "unlock", "acme").code == 0
+    assert quick("account", "list", "--locked").out == "none\n"
+
+
+def test_access_rows_are_added_and_removed(quick: Run) -> None:
+    told = quick("account", "add", "acme")
+    assert "nobody can log in" in told.err
+    both = quick("account", "access", "add", "acme", "10.0.0.0/8@customers", "*", "--json").json
+    assert both["access"] == ["10.0.0.0/8@customers", "0.0.0.0/0", "::/0"]
+    assert quick("account", "access", "remove", "acme", "*", "--json").json["access"] == ["10.0.0.0/8@customers"]
+    missing = quick("account", "access", "remove", "acme", "10.0.0.0/8")
+    assert (missing.code, "it has 10.0.0.0/8@customers" in missing.err) == (1, True)
+    assert quick("account", "access", "add", "acme", "10.0.0.0/8@operator9").code == 1
+
+
+def test_money_is_put_on_taken_off_and_listed(quick: Run) -> None:
+    quick("account", "add", "acme", "--currency", "SEK")
+    assert quick("account", "topup", "acme", "10", "--why", "paid", "--reference", "7").code == 0
+    told = quick("account", "correct", "acme", "-0.005", "--why", "typed wrong", "--json").json
+    assert (told["amount"], told["balance"], told["currency"]) == ("-0.005", "9.995", "SEK")
+    rows = quick("account", "ledger", "acme", "--json").json
+    assert [(row["kind"], row["amount"], row["why"]) for row in rows] == [
+        ("correction", "-0.005", "typed wrong"),
+        ("topup", "10.00", "paid"),
+    ]
+    assert rows[1]["who"].startswith("shell:")
+    assert len(quick("account", "ledger", "acme", "--limit", "1", "--before", str(rows[0]["id"]), "--json").json) == 1
+    assert "9.995" in quick("account", "list").out
+    for wrong, code in (
+        (("topup", "acme", "0"), 1), (("topup", "acme", "-1"), 1), (("topup", "acme", "1e3"), 1), (("topup", "nobody", "1"), 1),
+        (("correct", "acme", "1"), 2), (("correct", "acme", "1", "--why", " "), 1),
+    ):  # fmt: skip
+        assert quick("account", *wrong).code == code
+
+
+def test_delete_asks_and_keeps_the_ledger(quick: Run) -> None:
+    quick("account", "add", "acme", "--balance", "3")
+    asked = quick("account", "delete", "acme")
+    assert (asked.code, "a balance of 3.00 EUR" in asked.err, "--yes" in asked.err) == (2, True, True)
+    kept = quick("account", "delete", "acme", "--yes", "--json").json["kept_as"]
+    assert quick("account", "show", "acme").code == 1
+    assert quick("account", "ledger", kept, "--json").json[0]["amount"] == "3.00"
+    assert [row["name"] for row in quick("account", "list", "--deleted", "--json").json] == [kept]
+
+
+def test_lists_come_in_pages(quick: Run) -> None:
+    quick("account", "import", "-", stdin="name\n" + "".join(f"a{number}\n" for number in range(5)))
+    second = quick("account", "list", "--limit", "2", "--page", "2", "--json")
+    assert ([row["name"] for row in second.json], second.err) == (["a2", "a3"], "page 2 of 3; there are 5\n")
+    assert [row["name"] for row in quick("account", "list", "A4", "--json").json] == ["a4"]
+    for wrong in (("--page", "0"), ("--limit", "x"), ("--page", "9" * 30)):
+        assert quick("account", "list", *wrong).code == 2
+
+
+def test_the_balance_is_the_running_gateways(quick: Run, tmp_path: Path) -> None:
+    quick("account", "import", "-", stdin="name,balance\nacme,10\nother,5\n")
+    live = {"account": "acme", "balance": 9_987_500}
+    answers = {"/accounts": {"accounts": [live, {"account": "filed", "balance": None}]}, "/accounts/acme": live}
+    with control(tmp_path, answers) as asked:
+        shown = {row["name"]: (row["balance"], row["balance_from"]) for row in quick("account", "list", "--json").json}
+        assert shown == {"acme": ("9.9875", "gateway"), "other": ("5.00", "database")}
+        assert quick("account", "show", "acme", "--json").json["balance"] == "9.9875"
+        assert quick("account", "show", "other", "--json").json["balance_from"] == "database"
+        changed = quick("account", "lock", "acme")
+        assert (changed.err, asked[-1]) == ("", "POST /reload")
+        quick("account", "lock", "acme")
+        assert asked[-1] == "POST /reload"
+        assert asked.count("POST /reload") == 1, "nothing was changed the second time"
+
+
+def test_an_exported_file_imports_unchanged(quick: Run, tmp_path: Path) -> None:
+    quick("account", "add", "acme", "--access", "*@customers", "--note", 'with "quotes", commas', "--throughput", "0.5")
+    quick("account", "add", "other", "--prepaid")
+    file = tmp_path / "accounts.csv"
+    assert quick("account", "export", "-o", str(file)).code == 0
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert quick("account", "export").out == file.read_text()
+    assert [row["name"] for row in csv.DictReader(io.StringIO(file.read_text()))] == ["acme", "other"]
+    assert quick("account", "import", str(file), "--json").json == {"added": 0, "changed": 0, "same": 2}
+    quick("account", "delete", "acme", "--yes")
+    assert quick("account", "import", str(file), "--json").json == {"added": 1, "changed": 0, "same": 1}
+    assert quick("account", "export").out == file.read_text()
+    assert [row["name"] for row in quick("account", "export", "--json").json] == ["acme", "other"]
+
+
+def test_an_import_with_faults_changes_nothing_and_names_all_of_them(quick: Run, tmp_path: Path) -> None:
+    text = "name,sessions,route\nacme,3,operator1\nb,-1,operator9\nfiled,1,\n"
+    refused = quick("account", "import", "-", stdin=text)
+    assert (refused.code, refused.out) == (1, "")
+    assert [line.partition(": must")[0].partition(": there")[0] for line in refused.err.splitlines()] == [
+        "-: line 3: sessions", "-: line 3: route", "nothing was imported",
+    ]  # fmt: skip
+    faults = quick("account", "import", "-", "--json", stdin=text.replace("-1,operator9", "1,")).json["faults"]
+    assert [(fault["line"], fault["field"]) for fault in faults] == [(4, "name")]
+    assert quick("account", "list", "--json").json == []
+    (tmp_path / "latin.csv").write_bytes(b"name,note\nacme,\xe4\n")
+    for name in ("latin.csv", "missing.csv"):
+        assert quick("account", "import", str(tmp_path / name)).code == 1
+    assert quick("account", "export", "-o", str(tmp_path)).code == 1
+
+
+def test_a_dry_run_imports_nothing(quick: Run) -> None:
+    told = quick("account", "import", "-", "--dry-run", stdin="name\nacme\n")
+    assert (told.code, told.out) == (0, "1 would be added, 0 would be changed, 0 as they were\n")
+    assert quick("account", "list", "--json").json == []
