@@ -78,7 +78,7 @@ class LogWriter:
     def customers(self) -> dict[str, int | None]:
         """Account → its customer. Raises DatabaseError."""
         with self._transaction() as connection:
-            return dict(connection.exec_driver_sql("SELECT name, customer_id FROM account").tuples().all())
+            return dict(connection.exec_driver_sql("SELECT name, customer_id FROM account").all())
 
     def places(self, ids: Iterable[int]) -> tuple[dict[int, str], dict[int, tuple[int, str]]]:
         """Where messages stand whose day is not known: (id → received, part → (parent, its received)). Raises DatabaseError."""
@@ -89,11 +89,11 @@ class LogWriter:
                 chosen = ",".join(map(str, numbers[start : start + CHUNK]))
                 for number, received in connection.exec_driver_sql(
                     f"SELECT id, received FROM routelog WHERE id IN ({chosen})"  # noqa: S608 -- numbers
-                ).tuples():
+                ):
                     messages[number] = _text(received)
                 for number, parent, received in connection.exec_driver_sql(
                     f"SELECT id, parent, received FROM message_part WHERE id IN ({chosen})"  # noqa: S608 -- numbers
-                ).tuples():
+                ):
                     parts[number] = (parent, _text(received))
             return messages, parts
 
@@ -210,7 +210,7 @@ class LogWriter:
         found = connection.exec_driver_sql(
             f"SELECT id, credited - charged, currency FROM account WHERE id IN ({chosen}) ORDER BY id{self._dialect.locking}"  # noqa: S608
         )
-        accounts = {number: (balance, currency) for number, balance, currency in found.tuples()}
+        accounts = {number: (balance, currency) for number, balance, currency in found}
         amounts = dict.fromkeys(accounts, 0)
         rows: list[Row] = []
         for each in sorted(traffic):
@@ -293,7 +293,7 @@ def _elsewhere(connection: Connection, rows: list[Row]) -> list[Row]:
         return []
     chosen = ",".join(str(row[0]) for row in rows)
     found = connection.exec_driver_sql(f"SELECT id, received FROM routelog WHERE id IN ({chosen})")  # noqa: S608 -- numbers
-    places = {number: _text(received) for number, received in found.tuples()}
+    places = {number: _text(received) for number, received in found}
     return [(row[0], places[row[0]], *row[2:]) for row in rows if row[0] in places]
 
 
