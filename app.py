@@ -39,6 +39,8 @@ PROGRAMS = {
     "blacklist": Program("emg.shell.blacklist", False, "addresses that are refused, logged or let through"),
     "connector": Program("emg.shell.connector", False, "connectors that stand in the database"),
     "messages": Program("emg.shell.messages", False, "find messages in the log"),
+    "report": Program("emg.shell.report", False, "figures of the traffic, and how the scheduler's jobs went"),
+    "invoice": Program("emg.shell.invoice", False, "invoices: prepared from the log, issued, written as files"),
     "import": Program("emg.shell.import_", False, "take a configuration file over into the database"),
     "export": Program("emg.shell.export_", False, "write the database's tables as files"),
     "db": Program("emg.shell.db", False, "make the database's tables, bring them up to date, look at them"),

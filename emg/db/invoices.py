@@ -247,8 +247,9 @@ def credit(database: Database, actor: Actor, number: int, *, note: str = "") -> 
             raise InvoiceError(f"{number} is a credit note")
         if other := session.scalar(select(Invoice.number).where(Invoice.credits_id == invoice.id)):
             raise InvoiceError(f"invoice {number} is already taken back by credit note {other}")
+        why = f"Takes back invoice {number}{': ' * bool(note)}{note}"
         made = Invoice(
-            kind=InvoiceKind.CREDIT_NOTE, credits_id=invoice.id, created=dt.datetime.now(dt.UTC), created_by=actor.who[:128], note=note,
+            kind=InvoiceKind.CREDIT_NOTE, credits_id=invoice.id, created=dt.datetime.now(dt.UTC), created_by=actor.who[:128], note=why,
             **{name: getattr(invoice, name) for name in ("customer_id", "period_start", "period_end", "currency", "vat")},
             **{name: -getattr(invoice, name) for name in invoicing.Totals._fields},
         )  # fmt: skip

@@ -251,7 +251,7 @@ def test_a_credit_note_takes_back_the_whole_invoice_once(database: Database) -> 
             -invoice.total,
         )
         assert [line.amount for line in note.lines] == [-line.amount for line in invoice.lines]
-        assert (note.customer_name, note.note) == ("Acme", "wrong price")
+        assert (note.customer_name, note.note) == ("Acme", "Takes back invoice 1: wrong price")
     for wrong, reason in ((number, "already taken back"), (number + 1, "is a credit note"), (99, "no invoice 99")):
         with pytest.raises(InvoiceError, match=reason):
             invoices.credit(database, ACTOR, wrong)
