@@ -151,19 +151,33 @@ def explain(call: Call) -> int:
     )
 
     def human() -> None:
-        if answer["queue"]:
+        if answer["refused"]:
+            print(f"{answer['dest']} is refused: {answer['refused']}")
+        elif answer["queue"]:
             usable = "" if answer.get("usable", True) else " (which cannot send at the moment: the message would wait)"
             print(f"{answer['dest']} goes to {answer['queue']}{usable}")
         else:
-            print(f"{answer['dest']} is refused: {answer['refused'] or answer['reason']}")
+            print(f"{answer['dest']} is refused: {answer['reason']}")
         if answer["reason"]:
             print(f"because {answer['reason']}")
         if answer["account_known"] is False:
             print(f"there is no account {answer['account']}")
         if answer.get("rivals"):
             show.table(answer["rivals"], show.RIVALS, "\nOther rows that fit the number")
+        if answer.get("price"):
+            _explain_price(answer["price"])
 
     return call.print(answer, human)
+
+
+def _explain_price(told: Mapping[str, Any]) -> None:
+    row = told["row"]
+    if row is not None:
+        price, cost = show.value("price", row["price"]), show.value("cost", row["cost"])
+        print(f"\na part of it costs {price} {row['currency']}, us {cost} (row {row['id']})")
+        print(f"because {told['reason']}")
+    if told["rivals"]:
+        show.table(told["rivals"], show.PRICE_RIVALS, "\nOther prices that fit the number")
 
 
 def metrics(call: Call) -> int:

@@ -54,6 +54,11 @@ RIVALS: Columns = (
     ("Connectors", "row.connectors"), ("Why not", "reason"),
 )  # fmt: skip
 
+PRICE_RIVALS: Columns = (
+    ("Row", "row.id"), ("Prefix", "row.prefix"), ("Account", "row.account"), ("Received on", "row.connector_in"),
+    ("Sent by", "row.connector_out"), ("Price", "row.price"), ("Currency", "row.currency"), ("Why not", "reason"),
+)  # fmt: skip
+
 _A_MOMENT = 100_000_000
 """A whole number above it is a time since 1970; below, a counter that has the name of a time."""
 _TIMES = frozenset({"accepted", "since", "received", "started", "expires", "due", "at", "again"})

@@ -23,7 +23,7 @@ from emg.text.split import count_parts
 
 if TYPE_CHECKING:
     from emg.rules.numbering import Numbering
-    from emg.rules.prices import PriceRow, PriceTable
+    from emg.rules.prices import PriceExplanation, PriceRow, PriceTable
 
 SHORT = 140
 """Octets that are one short message in any encoding."""
@@ -142,6 +142,15 @@ class Charging:
             message.dest, message.account, message.connector, port.name, currency, message.accepted
         )
         return row.cost * message.charge.parts if row is not None else -1
+
+    def explain(self, dest: str, account: str, connector_in: str, port: Port, now: float) -> "PriceExplanation | None":
+        """Why a part of a message costs what it costs; None where nothing is priced."""
+        if not self.prices:
+            return None
+        purse = self.by_account.get(account)
+        return self.prices.explain(
+            dest, account, connector_in, port.name, purse.currency if purse is not None else "", now
+        )
 
     def network(self, dest: str) -> str:
         """MCC and MNC of a number; empty where the numbering table knows none."""

@@ -11,6 +11,7 @@ from emg.engine.lane import UNLIMITED, Lane
 from emg.engine.port import Port
 from emg.errors import Rejected
 from emg.message import Message
+from emg.rules import price_explain
 
 HEAD = 10
 
@@ -162,3 +163,16 @@ def _decide(engine: Engine, told: dict[str, Any], user: UserConfig | None, origi
         lane, port, _why = engine.router.target(name, "")
         told["connector"], told["queue"] = port.name, lane.name
         told["usable"] = port.usable
+        if origin is None or origin.incoming:
+            _price(engine, told, port)
+
+
+def _price(engine: Engine, told: dict[str, Any], port: Port) -> None:
+    """What a part of the message would cost; amounts in micro-units."""
+    account = told["account"]
+    explanation = engine.charging.explain(told["dest"], account, told["received_on"], port, time.time())
+    if explanation is not None:
+        told["price"] = price_explain.plain(explanation)
+        told["network"] = engine.charging.network(told["dest"])
+        if explanation.row is None and account in engine.charging.by_account:
+            told["refused"] = f"there is no price: {explanation.reason}"

@@ -1,11 +1,11 @@
 """Why a message costs what it costs: the row that decides and those it beat, fit for JSON (`msgspec.json.encode`)."""
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
-from emg.rules.price_rows import FOREVER, PriceRow, key_of, show_moment
+from emg.rules.price_rows import ALWAYS, FOREVER, PriceRow, key_of, show_moment
 
 MOST_RIVALS: Final = 50
 
@@ -47,6 +47,16 @@ def explain(winner: PriceRow | None, rows: Iterable[PriceRow], asked: Asked) -> 
     judged.sort(key=_nearness)  # stable: in each group the longest prefix first
     rivals = tuple(PriceRival(row, reason) for _near, reason, row in judged[:MOST_RIVALS])
     return PriceExplanation(asked, winner, _why(winner, asked, judged), rivals, len(judged) - len(rivals))
+
+
+def plain(told: PriceExplanation) -> dict[str, Any]:
+    """As mappings and lists; amounts in micro-units, None for a period without beginning or end."""
+    answer: dict[str, Any] = msgspec.to_builtins(told)
+    for row in (answer["row"], *(rival["row"] for rival in answer["rivals"])):
+        if row is not None:
+            row["valid_from"] = None if row["valid_from"] == ALWAYS else row["valid_from"]
+            row["valid_until"] = None if row["valid_until"] == FOREVER else row["valid_until"]
+    return answer
 
 
 def _nearness(judged: tuple[int, str, PriceRow]) -> int:

@@ -29,12 +29,6 @@ HELPS: Final = {
     "valid_until": "not included; without it for ever",
     "refund": "when the price is given back: never, refused (the default) or undelivered",
 }
-RIVALS: Final = (
-    ("Id", "row.id"), ("Prefix", "row.prefix"), ("Account", "row.account"), ("Received on", "row.connector_in"),
-    ("Sent by", "row.connector_out"), ("Price", "row.price"), ("Currency", "row.currency"), ("Why not", "reason"),
-)  # fmt: skip
-
-
 SUBJECT: Final = Subject(
     PRICES, "prices", lambda _call, text, known: parse_prices(text, known), price_of, HELPS, ("prefix", "account", "connector_in", "connector_out", "currency"),
     instead=lambda call: call.config.prices,
@@ -70,7 +64,7 @@ def explain(call: Call) -> None:
         print(f"network: {' '.join(filter(None, (network.country, network.name, network.mcc, network.mnc)))}")
     rivals = _shown(told)["rivals"]
     if rivals:
-        show.table(rivals, RIVALS, "\nOther rows that fit the number")
+        show.table(rivals, show.PRICE_RIVALS, "\nOther rows that fit the number")
     if told.more_rivals:
         print(f"and {told.more_rivals:,} more")
 

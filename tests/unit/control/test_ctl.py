@@ -151,3 +151,13 @@ def test_a_gateway_that_hangs_is_not_waited_for(tmp_path: Path) -> None:
         mute.listen(1)
         with pytest.raises(Unreachable, match=r"did not answer within 0.05 s"):
             Client(str(tmp_path / "mute.sock"), 0.05).get("/status")
+
+
+def test_explain_tells_the_price(gateway: SmallGateway, capsys) -> None:
+    from emg.rules.prices import PriceTable
+
+    gateway.engine.charging.prices = PriceTable.parse("prefix,price,cost,currency\n46,0.05,0.0375,EUR\n4,0.01,,EUR\n")
+    assert gateway.ctl("explain", "4670123", "--account", "acme", "--connector", "customers") == 0
+    out = capsys.readouterr().out
+    assert "a part of it costs 0.05 EUR, us 0.0375 (row 2)" in out
+    assert "prefix '4' is shorter than '46' (row 2)" in out

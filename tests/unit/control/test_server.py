@@ -339,3 +339,37 @@ def raw_silent(gateway: SmallGateway) -> bytes:
         data = sock.recv(1000)
         sock.close()
         return data
+
+
+def test_explain_with_prices(tmp_path: Path) -> None:
+    from emg.rules.billing import Billing
+    from emg.rules.numbering import Numbering
+    from emg.rules.prices import PriceTable
+
+    gateway = SmallGateway(tmp_path)
+    rows = "prefix,account,connector_out,price,cost,currency\n46,,one,0.05,0.03,EUR\n4670,other,one,0.04,0.03,EUR\n46,,one,9,9,SEK\n"
+    gateway.engine.charging.prices = PriceTable.parse(rows)
+    gateway.engine.charging.numbering = Numbering.parse("prefix,country,name,mcc,mnc\n46,SE,,240,01\n")
+    gateway.engine.charging.configure(
+        {"acme": Billing(7, 1, "EUR", True, None, 10, 0), "poor": Billing(8, 1, "USD", True, None, 10, 0)}
+    )
+    asked = {"dest": "4670123", "account": "acme", "connector": "customers"}
+    told = good(gateway, "POST", "/explain", asked)
+    assert (told["price"]["row"]["id"], told["price"]["row"]["price"], told["network"], told["refused"]) == (
+        2,
+        50_000,
+        "24001",
+        "",
+    )
+    assert told["price"]["row"]["valid_until"] is None
+    assert [rival["reason"] for rival in told["price"]["rivals"]] == [
+        "in SEK; the account's currency is EUR",
+        "for account 'other' only",
+    ]
+    assert (
+        good(gateway, "POST", "/explain", asked | {"account": "poor"})["refused"]
+        == "there is no price: no row is in USD"
+    )
+    gateway.engine.charging.prices = None
+    assert "price" not in good(gateway, "POST", "/explain", asked)
+    gateway.close()

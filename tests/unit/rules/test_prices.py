@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emg.rules.price_explain import plain
 from emg.rules.price_rows import (
     ALWAYS,
     FOREVER,
@@ -254,7 +255,12 @@ def test_explain_names_the_deciding_row_and_why_each_rival_lost() -> None:
         12: "in SEK; the account's currency is EUR",
     }
     assert [rival.row.id for rival in told.rivals][-3:] == [9, 10, 11]  # those that were never in question come last
-    assert msgspec.json.decode(msgspec.json.encode(told))["row"]["price"] == 2_000_000
+    shown = msgspec.json.decode(msgspec.json.encode(plain(told)))
+    assert (shown["row"]["price"], shown["row"]["valid_from"], shown["row"]["valid_until"]) == (
+        2_000_000,
+        parse_moment("2026-01-01"),
+        None,
+    )
 
 
 def test_explain_says_what_is_missing() -> None:
