@@ -36,8 +36,8 @@ FORBIDDEN_TEXT = re.compile(
 # Names that say nothing about what a thing does.
 FORBIDDEN_NAME = re.compile(r"(^|_)(manager|helpers?|utils?|process)(_|$)|(Manager|Helper|Util|Processor)$", re.ASCII)
 
-# Called by SQLAlchemy under these names.
-THEIR_NAMES = {"process_bind_param", "process_result_value"}
+# Called by SQLAlchemy and APScheduler under these names.
+THEIR_NAMES = {"process_bind_param", "process_result_value", "_process_jobs"}
 
 
 @cache
