@@ -5,7 +5,7 @@ import time
 import pytest
 
 from emg.engine.upkeep import DAY, Upkeep
-from tests.engines import SmallEngine, short
+from tests.engines import SmallEngine
 
 
 @pytest.fixture
@@ -20,10 +20,10 @@ def groups(small):
 
 
 def test_a_group_goes_when_no_report_can_come_for_it_any_more(small):
-    (number,) = small.submit(1, lambda _number: short(body=b"x" * 300))
+    now = time.time()
+    small.spool.keep_group(99, now, b"a group whose last part was lost")
     upkeep = Upkeep(small.engine)
-    waited = small.config.default_vp + small.config.dlrexpire
-    upkeep.tick(time.time() + waited)
-    assert groups(small) == [number]
-    upkeep.tick(time.time() + waited + 2 * DAY)
+    upkeep.tick(now + small.config.dlrexpire)
+    assert groups(small) == [99]
+    upkeep.tick(now + small.config.dlrexpire + 2 * DAY)
     assert groups(small) == []
