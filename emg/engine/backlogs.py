@@ -81,3 +81,4 @@ def learn(lanes: Lanes, found: Found | None, error: EmgError | None) -> None:
         turns = lanes.by_number(number).turns
         if turns is not None:
             turns.learn(ranks)
+    log.info("whose messages wait on disk is known, in %d queues", len(found))

@@ -51,12 +51,15 @@ def wait(look):
 class Slow:
     """A session whose far side answers as often as it is told to."""
 
-    def __init__(self, small, queue="one", window=WINDOW):
+    def __init__(self, small, queue="one", window=WINDOW, *, hand_over=False):
         self.small = small
         self.port = small.engine.ports[queue]
         self.carrier, self.sent = small.carrier(queue, window=window, answering=False)
         self.lane = small.lanes.get(queue)
-        wait(lambda: self.sent or not self.lane.size)
+        if hand_over:  # in this turn of the loop
+            small.spool._hand_over()
+        else:
+            wait(lambda: self.sent or not self.lane.size)
 
     def answer(self, count):
         for _ in range(count):
@@ -124,28 +127,23 @@ def test_in_a_crowd_too(start, monkeypatch):
 
 
 def test_what_comes_while_a_page_is_read_does_not_wait_for_the_next_one(start):
+    """The head is through, and the page under way, too early for the single one, with the messages that go behind it."""
     small = start(head=40)
-    bulk = small.submit(800, from_account("acme"))
-    slow = Slow(small)
+    bulk = small.submit(400, from_account("acme"))
     lane = small.lanes.get("one")
-    singles, counts = [], []
-    for turn in range(12):
-        with gevent.Timeout(SECONDS):
-            while not lane.refilling:
-                message = next(iter(slow.carrier.in_flight.values()))
-                small.engine.deliverer.sent(slow.port, slow.carrier, message, "r")
-                small.lanes.pump()
-                if not lane.refilling:
-                    assert small.spool.flush()
-        origin, sender = small.engine.ports["customers"], small.engine.sender("other")
-        message = from_account(f"other{turn}")(0)
-        singles.append(small.engine.receiver.receive(message, origin, sender, lambda _a, _e: None, None))
-        assert lane.refilling
-        counts.append(slow.until(singles[-1]))
-    assert max(counts) <= BOUND
+    slow = Slow(small, window=40, hand_over=True)
+    assert lane.refilling
+    assert not lane.heap
+    origin, sender = small.engine.ports["customers"], small.engine.sender("other")
+    single = small.engine.receiver.receive(from_account("other")(0), origin, sender, lambda _a, _e: None, None)
+    late = small.engine.receiver.receive(from_account("acme")(0), origin, sender, lambda _a, _e: None, None)
+    assert lane.late, "it waits for the page"
+    assert small.spool.flush()
+    wait(lambda: not lane.refilling and len(slow.sent) == 40)
+    assert slow.until(single) <= QUANTUM
     slow.answer(1000)
-    assert in_order(slow.sent, bulk)
-    assert sorted(slow.sent) == sorted(bulk + singles)
+    assert in_order(slow.sent, [*bulk, late])
+    assert sorted(slow.sent) == sorted([*bulk, single, late])
 
 
 def test_a_thousand_retries_at_once_let_a_single_message_pass(start):
@@ -287,3 +285,66 @@ def test_a_spool_of_before_there_were_turns(start):
     slow.answer(1000)
     assert [number for number in slow.sent if number not in urgent] == old + new
     assert [number for number in slow.sent if number in urgent] == urgent
+
+
+def test_what_went_to_disk_before_it_was_kept_is_not_there_when_it_was_not(start):
+    """The head is cut at messages whose own commit then fails: their senders were told so, and nothing of them stays."""
+    small = start(head=20)
+    bulk = small.submit(100, from_account("acme"))
+    lane = small.lanes.get("one")
+    before = lane.spilled
+    (pages,) = small.spool._db.execute("PRAGMA page_count").fetchone()
+    small.spool._db.execute(f"PRAGMA max_page_count = {pages}")
+    origin, refused = small.engine.ports["customers"], []
+    for number in range(12 * QUANTUM):
+        message = from_account(f"account{number % 12}", body=b"x" * 140)(0)
+        sender = small.engine.sender(message.account)
+        small.engine.receiver.receive(message, origin, sender, lambda _a, error: refused.append(error), None)
+    assert lane.spilled > before + 20, "some were cut off, and are not on disk yet"
+    with gevent.Timeout(SECONDS):
+        while len(refused) < 12 * QUANTUM:
+            gevent.sleep(0.01)
+    assert all(refused)
+    small.spool._db.execute("PRAGMA max_page_count = 1000000")
+    with gevent.Timeout(SECONDS):
+        while small.spool.full_since:
+            gevent.sleep(0.01)
+    left = small.spool.ask(lambda db: db.execute("SELECT count(*) FROM message WHERE id > ?", (bulk[-1],)).fetchone())
+    assert left == (0,)
+    slow = Slow(small)
+    slow.answer(200)
+    assert slow.sent == bulk
+    assert small.count("one") == 0
+
+
+def test_what_came_late_to_a_page_whose_commit_failed_is_gone(start):
+    small = start(head=20)
+    bulk = small.submit(300, from_account("acme"))
+    lane = small.lanes.get("one")
+    for message in list(lane.waiting.values()):
+        small.lanes.take(message)
+        small.lanes.finished(message, lane)
+    lane.heap.clear()
+    small.lanes.touch(lane)
+    small.lanes.pump()
+    assert lane.late == []
+    (pages,) = small.spool._db.execute("PRAGMA page_count").fetchone()
+    small.spool._db.execute(f"PRAGMA max_page_count = {pages}")
+    origin, refused = small.engine.ports["customers"], []
+    for number in range(200):
+        message = from_account(f"account{number}", body=b"x" * 140)(0)
+        sender = small.engine.sender(message.account)
+        small.engine.receiver.receive(message, origin, sender, lambda _a, error: refused.append(error), None)
+    assert len(lane.late) > 100
+    with gevent.Timeout(SECONDS):
+        while len(refused) < 200:
+            gevent.sleep(0.01)
+    small.spool._db.execute("PRAGMA max_page_count = 1000000")
+    with gevent.Timeout(SECONDS):
+        while small.spool.full_since or lane.refilling:
+            gevent.sleep(0.01)
+    assert len({str(error) for error in refused}) == 1, "they came in one commit"
+    slow = Slow(small)
+    slow.answer(1000)
+    assert [number for number in slow.sent if number <= bulk[-1]] == bulk[20:]
+    assert len(slow.sent) == 280 + (0 if refused[0] else 200)
