@@ -12,13 +12,10 @@ import posixpath
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import select
-
 from emg.config.faults import Unreadable
 from emg.config.foreign import Foreign, ForeignFile, LeftOut, in_order, read
 from emg.config.load import Disk
-from emg.db import takeover
-from emg.db.models import Connector
+from emg.db import connectors, takeover
 from emg.db.takeover import Taken
 from emg.db.takeover_tables import ACCOUNTS, BESIDE, CUSTOMERS, Target, take_files
 from emg.errors import EmgError
@@ -100,7 +97,7 @@ def _write(call: Call, foreign: Foreign, source: Disk, passwords: dict[str, str]
     with call.database.session() as session:
         takeover.take_connectors(session, call.actor, around(call), foreign.connectors, taken)
         takeover.take_plugins(session, call.actor, foreign.plugins, taken)
-        known = {*call.config.connectors, *session.scalars(select(Connector.name))}
+        known = {*call.config.connectors, *(row.name for row in connectors.listing(session))}
         target = Target(session, call.actor, known, taken)
         take_files(target, [file for file in foreign.files if file.kind in FIRST], source)
         takeover.take_users(session, call.actor, foreign.users, passwords, known, taken)
