@@ -26,6 +26,8 @@ from emg.rules.rows import RowFaults
 TABLE: Final = ("account", "account")
 LONGEST_NAME: Final = 64
 PAGE: Final = 100
+MOST_ACCESS: Final = 500
+"""Access rows of an account: each login looks at them."""
 
 
 def find(session: Session, name: str, *, lock: bool = False, deleted: bool = False) -> Account:
@@ -99,7 +101,7 @@ def add(session: Session, actor: Actor, given: Mapping[str, Any], access: Iterab
     customer = _customer(session, given.get("customer"))
     if customer is not None and "currency" not in given:
         given = {**given, "currency": customer.currency}
-    whole = changes.checked(ACCOUNT, given)
+    whole = changes.whole(ACCOUNT, given)
     taken = f"there is an account {whole['name']} already"
     if session.scalar(select(Account.id).where(Account.name == whole["name"])) is not None:
         raise rows.fault("name", taken)
@@ -125,7 +127,7 @@ def change(
     """Set what is given, `access` as a whole; False when that changes nothing. The name stays: routes and prices know the account by it."""
     account = find(session, name, lock=True)
     before = texts(account)
-    whole = changes.checked(ACCOUNT, values(account) | dict(given))
+    whole = values(account) | changes.check(ACCOUNT, given)
     assert whole["name"] == name, "an account keeps its name"
     if whole["currency"] != account.currency and has_ledger(session, account):
         raise rows.fault("currency", f"can't be changed any more: there is money in {account.currency} on the account")
@@ -209,6 +211,8 @@ def _set(account: Account, whole: Mapping[str, Any], customer: Customer | None) 
 
 def _set_access(account: Account, wanted: Iterable[Access]) -> None:
     pairs = list(dict.fromkeys(wanted))
+    if len(pairs) > MOST_ACCESS:
+        raise rows.fault("access", f"must be at most {MOST_ACCESS} rows")
     faults = [fault for pair in pairs for fault in rows.check(ACCESS_ROW, pair._asdict(), changes.NOWHERE)]
     if faults:
         raise RowFaults(faults)

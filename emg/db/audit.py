@@ -15,7 +15,9 @@ from emg.db.models import AuditLog
 
 SECRETS: Final = frozenset({"password_hash", "password", "key_hash", "totp_secret", "recovery_codes"})
 LONGEST: Final = 60_000
-"""Characters of `before` or `after` that are kept."""
+"""Octets of `before` or `after` that are kept; a column holds 65,535."""
+LONGEST_VALUE: Final = 1000
+"""Characters of one value; what is longer is cut and ends with an ellipsis."""
 
 
 class Actor(NamedTuple):
@@ -50,7 +52,24 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[dict[str
 
 
 def _text(values: Mapping[str, Any] | None) -> str:
-    if not values:
-        return ""
-    shown = {name: "***" if name in SECRETS and value else value for name, value in values.items()}
-    return json.dumps(shown, default=str, ensure_ascii=False, sort_keys=True)[:LONGEST]
+    """As JSON; columns that there is no room for are counted."""
+    shown: dict[str, Any] = {}
+    room = LONGEST
+    for name, value in sorted((values or {}).items()):
+        shown[name] = _shown(name, value)
+        room -= len(_json({name: shown[name]}).encode())
+        if room < 0:
+            del shown[name]
+            shown["…"] = f"{len(values or ()) - len(shown)} more"
+            break
+    return _json(shown) if shown else ""
+
+
+def _shown(name: str, value: Any) -> Any:
+    if name in SECRETS and value:
+        return "***"
+    return value[:LONGEST_VALUE] + "…" if isinstance(value, str) and len(value) > LONGEST_VALUE else value
+
+
+def _json(values: Mapping[str, Any]) -> str:
+    return json.dumps(values, default=str, ensure_ascii=False)

@@ -33,14 +33,22 @@ def now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
-def checked(fields: Fields, values: Mapping[str, Any]) -> dict[str, Any]:
+def whole(fields: Fields, values: Mapping[str, Any]) -> dict[str, Any]:
     """A whole row, with defaults for what is not given. Raises RowFaults."""
+    return {field.name: field.default for field in fields.values()} | check(fields, values, needed=True)
+
+
+def check(fields: Fields, values: Mapping[str, Any], *, needed: bool = False) -> dict[str, Any]:
+    """The values, if they may be; None is the default. Raises RowFaults; `needed`: also for a needed field that is not among them.
+
+    What is not given is not looked at: an account can be locked whatever a hand has put into its row.
+    """
     strange = [name for name in values if name not in fields]
     assert not strange, f"there are no fields {strange}"
-    whole = {field.name: values.get(field.name, field.default) for field in fields.values()}
-    if faults := rows.check(fields, whole, NOWHERE):
+    looked_at = {name: field for name, field in fields.items() if name in values or (needed and field.needed)}
+    if faults := rows.check(looked_at, {name: values.get(name) for name in looked_at}, NOWHERE):
         raise RowFaults(faults)
-    return whole
+    return {name: fields[name].default if value is None else value for name, value in values.items()}
 
 
 def flush(session: Session, field: str, sentence: str) -> None:

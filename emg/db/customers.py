@@ -72,7 +72,7 @@ def texts(customer: Customer) -> dict[str, str]:
 
 def add(session: Session, actor: Actor, given: Mapping[str, Any]) -> Customer:
     """A new customer."""
-    whole = changes.checked(CUSTOMER, given)
+    whole = changes.whole(CUSTOMER, given)
     _unique(session, whole, None)
     moment = changes.now()
     customer = Customer(**whole, created=moment, updated=moment)
@@ -86,7 +86,7 @@ def change(session: Session, actor: Actor, name: str, given: Mapping[str, Any], 
     """Set what is given, the name too; False when that changes nothing."""
     customer = find(session, name, lock=True)
     before = texts(customer)
-    whole = changes.checked(CUSTOMER, values(customer) | dict(given))
+    whole = values(customer) | changes.check(CUSTOMER, given)
     _unique(session, whole, customer.id)
     for field, value in whole.items():
         setattr(customer, field, value)

@@ -84,7 +84,8 @@ def add(
     session: Session, actor: Actor, given: Mapping[str, Any], password_hash: str, *, must_change: bool = False
 ) -> WebUser:
     """A new web user. `must_change`: he chooses another password when he logs in first."""
-    whole = _checked(given)
+    whole = changes.whole(WEB_USER, given)
+    _agrees(whole)
     taken = f"there is a web user {whole['name']} already"
     if session.scalar(select(WebUser.id).where(WebUser.name == whole["name"])) is not None:
         raise rows.fault("name", taken)
@@ -104,7 +105,9 @@ def change(session: Session, actor: Actor, name: str, given: Mapping[str, Any], 
     """Set what is given; False when that changes nothing. The login stays."""
     user = find(session, name, lock=True)
     old = values(session, user)
-    whole = _checked(old | dict(given))
+    whole = old | changes.check(WEB_USER, given)
+    if any(whole[field] != old[field] for field in ("role", "customer")):
+        _agrees(whole)
     assert whole["name"] == name, "a web user keeps his login"
     if whole == old:
         return False
@@ -167,11 +170,9 @@ def delete(session: Session, actor: Actor, name: str) -> None:
     changes.tell(session, actor, "delete", TABLE, name, before, None)
 
 
-def _checked(given: Mapping[str, Any]) -> dict[str, Any]:
-    whole = changes.checked(WEB_USER, given)
+def _agrees(whole: Mapping[str, Any]) -> None:
     if faults := contradictions(whole):
         raise RowFaults(faults)
-    return whole
 
 
 def _sound(password_hash: str) -> str:

@@ -29,6 +29,7 @@ NAME: Final = kinds.GROUP_NAME
 """What a login is made of; never a `~`, which marks deleted accounts."""
 LARGEST_COUNT: Final = 2**31 - 1
 """What a column of the table holds."""
+LONGEST_LIST: Final = 10_000
 LONGEST_LOGIN: Final = 15
 LONGEST_SMPP_PASSWORD: Final = 8
 LONGEST_PASSWORD: Final = 256
@@ -86,8 +87,8 @@ def _user(
     return Field(name, kind or row.kind, default, row.about, group=group, refers=refers)
 
 
-def _from_user(name: str) -> Kind[str]:
-    return rows.stored(_USER[name.upper()].kind)
+def _from_user(name: str, longest: int) -> Kind[str]:
+    return rows.stored(_USER[name.upper()].kind, longest)
 
 
 ACCOUNT: Final[Fields] = rows.table(
@@ -105,9 +106,9 @@ ACCOUNT: Final[Fields] = rows.table(
     _user("maxqueuesize", 0, kind=kinds.whole(0, LARGEST_COUNT), group=LIMITS),
     _user("daily_limit", 0, keyword="DAILYLIMIT", group=LIMITS),
     _user("maxparts", None, group=LIMITS),
-    _user("operations", kind=_from_user("operations"), group=LIMITS),
+    _user("operations", kind=_from_user("operations", 255), group=LIMITS),
     _user("force_sourceaddr", group=MESSAGES),
-    _user("sourceaddr", kind=_from_user("sourceaddr"), group=MESSAGES),
+    _user("sourceaddr", kind=_from_user("sourceaddr", LONGEST_LIST), group=MESSAGES),
     _user("route", group=MESSAGES, refers="connectors"),
     _user("routedlr", group=MESSAGES, refers="connectors"),
     _user("perpartdlr", None, group=MESSAGES),
@@ -132,7 +133,7 @@ CUSTOMER: Final[Fields] = rows.table(
 )  # fmt: skip
 
 ACCESS_ROW: Final[Fields] = rows.table(
-    Field("network", rows.stored(kinds.NETWORK), "", "From where.", needed=True),
+    Field("network", rows.stored(kinds.NETWORK, 43), "", "From where.", needed=True),
     Field("connector", Kind("connector", "a connector or *", _one_or_any), ANY, "At which.", refers="connectors"),
 )
 

@@ -124,9 +124,16 @@ def text(field: Field, value: Any) -> str:
 # -- kinds that only tables have
 
 
-def stored(kind: Kind[Any]) -> Kind[str]:
-    """What the table keeps as the text that the configuration would hold."""
-    return Kind(kind.name, kind.says, lambda given: kind.show(kind.parse(given)))
+def stored(kind: Kind[Any], longest: int) -> Kind[str]:
+    """What the table keeps as the text that the configuration would hold, in a column of so many characters."""
+
+    def parse(given: str) -> str:
+        text = kind.show(kind.parse(given))
+        if len(text) > longest:
+            raise ValueError(f"must be at most {longest} characters in all")
+        return text
+
+    return Kind(kind.name, kind.says, parse)
 
 
 def words(longest: int, *, lines: bool = False) -> Kind[str]:

@@ -3,7 +3,7 @@
 import datetime as dt
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from emg.db import account_lines, accounts, customers, ledger, people, revisions
 from emg.db.audit import Actor
@@ -120,6 +120,27 @@ def test_a_faulty_access_row_is_refused(database: Database) -> None:
     with pytest.raises(RowFaults) as caught, database.session() as session:
         accounts.add(session, ANN, {"name": "acme"}, [Access("10.0.0.1/8"), Access("10.0.0.0/8", "no name")])
     assert fields(caught) == ["network", "connector"]
+
+
+def test_an_account_has_a_bounded_number_of_access_rows(database: Database) -> None:
+    many = [Access(f"10.0.{number // 256}.{number % 256}/32") for number in range(accounts.MOST_ACCESS + 1)]
+    with database.session() as session:
+        accounts.add(session, ANN, {"name": "acme"}, many[:-1])
+    with pytest.raises(RowFaults) as caught, database.session() as session:
+        accounts.add_access(session, ANN, "acme", many)
+    assert fields(caught) == ["access"]
+
+
+def test_an_account_that_a_hand_has_spoilt_can_still_be_locked_and_mended(database: Database) -> None:
+    with database.session() as session:
+        accounts.add(session, ANN, {"name": "acme"})
+        session.execute(update(Account).values(operations="FLY", sessions=-5))
+    with database.session() as session:
+        assert accounts.lock(session, ANN, "acme")
+        assert accounts.change(session, ANN, "acme", {"sessions": None, "operations": "SUBMIT"})
+    with database.session() as session:
+        account = accounts.find(session, "acme")
+        assert (account.locked, account.sessions, account.operations) == (True, 10, "SUBMIT")
 
 
 def test_the_currency_stays_once_there_is_money(database: Database) -> None:

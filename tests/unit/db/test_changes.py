@@ -153,3 +153,17 @@ def test_every_column_that_holds_a_secret_is_known_to_the_audit_log() -> None:
         if field.secret
     }
     assert secret <= audit.SECRETS
+
+
+def test_however_much_a_change_says_the_audit_log_has_room_and_its_rows_read_back(database: Database) -> None:
+    long = {f"field{number:03d}": "🙂" * 5000 for number in range(40)}
+    with database.session() as session:
+        audit.note(session, ANN, "change", "thing", "x" * 500, {"a": 1}, {**long, "password": "secret"})
+        audit.note(session, ANN, "change", "thing", "y", {}, {"password": ""})
+    with database.session() as session:
+        first, second = session.scalars(select(AuditLog).order_by(AuditLog.id))
+        told = json.loads(first.after)
+        assert len(first.after.encode()) < 65_536
+        assert told["field000"] == "🙂" * audit.LONGEST_VALUE + "…"
+        assert told["…"] == f"{41 - (len(told) - 1)} more"
+        assert (second.before, json.loads(second.after)) == ("", {"password": ""})
