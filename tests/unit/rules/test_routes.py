@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emg.rules.route_rows import Route, RouteFaults, format_routes, parse_routes
+from emg.rules.route_rows import Route, RouteFaults, format_routes, parse_routes, route_of, routes_of
 from emg.rules.routes import NOWHERE, RouteChoice, RouteTable
+from emg.rules.snapshot import RouteRow
 
 HEADER = "prefix,account,connector_in,connector_out,priority,weight,enabled\n"
 KNOWN = ("a", "b", "c", "d", "in1", "in2")
@@ -253,6 +254,35 @@ def test_explain_is_bounded() -> None:
     routes = table(*(f"46,customer{number},,a" for number in range(80)))
     explanation = routes.explain("46", "customer7", "", everything)
     assert (len(explanation.rivals), explanation.more_rivals) == (50, 29)
+
+
+# Rows that come another way than by a file.
+
+
+def test_rows_of_the_database_that_cannot_be_used_are_left_out_and_named() -> None:
+    good = RouteRow(7, "46", "acme", "in1", "a:b/acme", 10, 1, True)
+    bad = {
+        "connector_out": msgspec.structs.replace(good, id=8, connector_out="a:ghost"),
+        "connector_in": msgspec.structs.replace(good, id=9, connector_in="ghost"),
+        "prefix": msgspec.structs.replace(good, id=10, prefix="+46"),
+        "priority": msgspec.structs.replace(good, id=11, priority=-1),
+        "weight": msgspec.structs.replace(good, id=12, weight=70_000),
+        "account": msgspec.structs.replace(good, id=13, account="x" * 65),
+    }
+    off = msgspec.structs.replace(good, id=14, connector_out="ghost", enabled=False)
+    rows, faults = routes_of([good, *bad.values(), off], KNOWN)
+    assert rows == [
+        Route(7, "46", "acme", "in1", ("a", "b/acme"), 10, 1, True), Route(14, "46", "acme", "in1", ("ghost",), 10, 1, False),
+    ]  # fmt: skip
+    assert [(fault.line, fault.field) for fault in faults] == [(row.id, field) for field, row in bad.items()]
+
+
+def test_one_row_by_its_columns() -> None:
+    assert route_of({"prefix": " +46 ", "connector_out": "a"}, KNOWN) == Route(0, "46", "", "", ("a",))
+    with pytest.raises(RouteFaults) as raised:
+        route_of({"colour": "red", "connector_out": "ghost"}, KNOWN)
+    assert str(raised.value).startswith("colour: no such column")
+    assert [fault.field for fault in raised.value.faults] == ["colour", "connector_out"]
 
 
 # Against a plain reading of the rules.
