@@ -193,6 +193,7 @@ def build(config: ServerConfig, logs: Logs, spool: Spool, recovered: Recovered, 
         deliverer,
         config.users,
         charging,
+        passwords=Passwords(Path(config.spooldir)),
         daily=DailyCounts(spool, recovered.daily),
     )
 

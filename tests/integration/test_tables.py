@@ -19,9 +19,10 @@ from emg.db import accounts, connectors, customers, revisions
 from emg.db.audit import Actor
 from emg.db.connectors import Around
 from emg.db.engine import Database
+from emg.engine.verified import Verified
 from emg.rules.account_rows import Access
 from emg.wire.smpp.names import Status
-from emg.wire.smpp.pdus import DeliverSm, SubmitSm
+from emg.wire.smpp.pdus import BindTransceiver, DeliverSm, SubmitSm
 from tests.databases import MariaDb
 from tests.gateways import Esme, GatewayProcess, Smsc, eventually, incoming, message, outgoing, user
 
@@ -471,3 +472,30 @@ def test_reports_find_home_after_a_change(scene: Scene) -> None:
     )  # fmt: skip
     report = client.expect(DeliverSm)
     assert answer.message_id.encode() in report.short_message
+
+
+def test_five_hundred_customers_are_back_within_ten_seconds_of_a_restart(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Their passwords are argon2 hashes of the usual cost; they have logged in before."""
+    names = [f"c{number}" for number in range(500)]
+    (tmp_path / "spool").mkdir()
+    verified = Verified(tmp_path / "spool")
+    for name in names:
+        verified.add(verified.make(name, secret(), b"secret"))
+    assert not verified.save(verified.seal(), [secret()])
+    users = "".join(user(name, PASSWORD=secret()) for name in names)
+    clients: list[Esme] = []
+    with GatewayProcess(tmp_path, incoming(INSTANCES=600, MAXCONNECTIONS=700) + users) as gateway:
+        began = time.monotonic()
+        for name in names:
+            clients.append(Esme(gateway.port()))
+            clients[-1].ask(BindTransceiver(system_id=name, password="secret", interface_version=0x34))
+        for client in clients:
+            assert client.answer_to(1, 30.0).status == Status.ROK
+        took = time.monotonic() - began
+        with capsys.disabled():
+            print(f"\n500 customers were back after {took:.1f} s")
+        assert took < 10.0
+        for client in clients:
+            client.close()

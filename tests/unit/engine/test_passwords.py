@@ -79,7 +79,66 @@ def test_what_is_remembered_and_what_waits_is_bounded(passwords, stored, monkeyp
     assert [passwords.quick(f"a{number}", stored, b"secret") for number in range(5)] == [None, None, True, True, True]
     monkeypatch.setattr(module, "WAITING", 0)
     with pytest.raises(Busy):
-        passwords.slow("a9", stored, b"secret")
+        Passwords().slow("a9", stored, b"secret")
+
+
+def test_what_was_verified_outlives_a_restart_and_costs_little_then(tmp_path, stored, monkeypatch):
+    first = Passwords(tmp_path)
+    first.configure([stored])
+    assert first.slow("acme", stored, b"secret")
+    first.close()
+    assert oct((tmp_path / "logins").stat().st_mode & 0o777) == "0o600"
+    assert b"secret" not in (tmp_path / "logins").read_bytes()
+    compared = []
+    matches = hashes.matches
+    monkeypatch.setattr(hashes, "matches", lambda against, given: compared.append(given) or matches(against, given))
+    second = Passwords(tmp_path)
+    second.configure([stored])
+    assert second.quick("acme", stored, b"secret") is None  # the keyed digests of the first one are gone
+    assert second.slow("acme", stored, b"secret") is True
+    assert second.quick("acme", stored, b"secret") is True
+    assert compared == []
+    assert second.slow("acme", stored, b"wrong") is False
+    assert compared == [b"wrong"]
+    other = hashes.make(b"other")
+    assert second.slow("acme", other, b"secret") is False
+    assert second.slow("beta", stored, b"secret") is True  # not the account that the mark is of
+    assert compared == [b"wrong", b"secret", b"secret"]
+    second.close()
+
+
+@pytest.mark.parametrize("octets", [b"", b"nonsense", b"\x92\x07\x90", b"\x92\x01\x91\xc0"])
+def test_a_file_that_makes_no_sense_costs_time_alone(tmp_path, stored, octets):
+    (tmp_path / "logins").write_bytes(octets)
+    passwords = Passwords(tmp_path)
+    passwords.configure([stored])
+    assert passwords.slow("acme", stored, b"secret") is True
+    passwords.close()
+    assert len((tmp_path / "logins").read_bytes()) > 80
+
+
+def test_marks_of_hashes_that_are_gone_are_not_kept(tmp_path, stored):
+    passwords = Passwords(tmp_path)
+    passwords.configure([stored])
+    passwords.slow("acme", stored, b"secret")
+    passwords.configure([])
+    passwords.close()
+    assert b"acme" not in (tmp_path / "logins").read_bytes()
+
+
+def test_customers_who_come_back_do_not_wait_behind_a_flood_of_wrong_passwords(tmp_path, stored):
+    first = Passwords(tmp_path)
+    first.configure([stored])
+    first.slow("acme", stored, b"secret")
+    first.close()
+    passwords = Passwords(tmp_path)
+    passwords.configure([stored])
+    flood = [gevent.spawn(passwords.slow, f"guess{number}", stored, b"wrong") for number in range(5)]
+    gevent.sleep(0)
+    assert passwords.slow("acme", stored, b"secret") is True
+    assert not all(guess.ready() for guess in flood)
+    gevent.joinall(flood)
+    passwords.close()
 
 
 def test_a_hash_that_is_not_whole_is_a_fault_of_the_configuration(stored):
