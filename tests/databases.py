@@ -35,10 +35,12 @@ from sqlalchemy import Column, MetaData, String, Table
 from emg.db import schema
 from emg.db.engine import Database
 from emg.db.models import Base
+from emg.db.models.base import PARTITIONED
 from tests.gateways import free_port
 
 USER, PASSWORD = "emg", "secret-of-the-test"
 KINDS = ("sqlite", "mariadb")
+WHOLE = PARTITIONED["mysql_partition_by"]
 START_SECONDS = 30.0
 STOP_SECONDS = 30.0
 _OPTIONS = (
@@ -254,13 +256,20 @@ class _Shared:
         ]
 
     def empty(self) -> None:
-        """Empty what a test has filled, and let ids count from 1 again."""
-        look = " UNION ALL ".join(f"(SELECT '{table}' FROM `{table}` LIMIT 1)" for table in self.tables)
-        counted = f"SELECT table_name FROM information_schema.tables WHERE table_schema = '{self.name}' AND auto_increment > 1"
-        used = {str(row[0]) for row in self.server.execute(f"{look} UNION ALL ({counted})", database=self.name)}
-        if used:
-            truncate = [f"TRUNCATE TABLE `{table}`" for table in sorted(used)]
-            self.server.execute("SET foreign_key_checks = 0, lock_wait_timeout = 10", *truncate, database=self.name)
+        """Empty what a test has filled, let ids count from 1 again, and take back partitions that it made."""
+        look = [f"(SELECT '{table}' FROM `{table}` LIMIT 1)" for table in self.tables]
+        counted = f"(SELECT table_name FROM information_schema.tables WHERE table_schema = '{self.name}' AND auto_increment > 1)"
+        pieces = (
+            "(SELECT CONCAT('+', table_name) FROM information_schema.partitions"
+            f" WHERE table_schema = '{self.name}' AND partition_ordinal_position > 1 GROUP BY table_name)"
+        )
+        found = {
+            str(row[0]) for row in self.server.execute(" UNION ALL ".join([*look, counted, pieces]), database=self.name)
+        }
+        again = [f"TRUNCATE TABLE `{table}`" for table in sorted(found) if table in self.tables]
+        again += [f"ALTER TABLE `{table[1:]}` PARTITION BY {WHOLE}" for table in sorted(found) if table[0] == "+"]
+        if again:
+            self.server.execute("SET foreign_key_checks = 0, lock_wait_timeout = 10", *again, database=self.name)
 
 
 @pytest.fixture(scope="session")

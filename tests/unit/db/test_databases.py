@@ -2,8 +2,10 @@
 
 import datetime as dt
 
+import pytest
 from sqlalchemy import inspect, select
 
+from emg.db import partitions
 from emg.db.engine import Database
 from emg.db.models import Base, Blacklist, Network
 from tests.databases import MariaDb
@@ -32,6 +34,13 @@ def test_a_database_is_empty_again(database: Database) -> None:
     with database.session() as session:
         session.delete(session.scalars(select(Network)).one())
         session.rollback()
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+def test_partitions_go_too(database: Database, turn: int) -> None:
+    """The second turn finds none of the first's."""
+    made = partitions.ensure(database, 3)
+    assert made == (0 if database.is_sqlite else 8)
 
 
 def test_the_url_is_of_the_same_database(database: Database, database_url: str) -> None:
