@@ -5,7 +5,7 @@ has too are of the very kind that its keyword is. An access row is written `NETW
 between them; `*` is every address, and without a connector it is for all of them.
 
 As CSV an account is a line with the columns `COLUMNS`, in any order; only `name` is needed. A column that is missing changes nothing of an account
-that is there, an empty cell means the default, but an empty `password_hash` leaves the password as it is. `balance` is the first
+that is there, an empty cell means the default, but an empty cell of `KEPT` says nothing. `balance` is the first
 top-up of a new account and stays empty for one that is there; what is written has no such column.
 """
 
@@ -139,6 +139,8 @@ ACCESS_ROW: Final[Fields] = rows.table(
 
 COLUMNS: Final = (*ACCOUNT, "access")
 READ: Final = (*COLUMNS, "balance")
+KEPT: Final = frozenset({"password_hash", "currency"})
+"""Columns whose empty cells say nothing: nobody loses his password, or his currency, by a spreadsheet."""
 
 
 class Access(NamedTuple):
@@ -199,7 +201,7 @@ class Line(NamedTuple):
 
     line: int
     values: Mapping[str, Any]
-    """Without `password_hash` where that is empty."""
+    """Without what is in `KEPT` where that is empty."""
     access: list[Access] | None
     balance: int | None
 
@@ -223,7 +225,7 @@ def parse(text: str, known: Known) -> list[Line]:
 
 
 def _line(line: int, cells: Mapping[str, str], known: Known) -> tuple[Line, list[Fault]]:
-    given = {name: cell for name, cell in cells.items() if name in ACCOUNT and (cell or name != "password_hash")}
+    given = {name: cell for name, cell in cells.items() if name in ACCOUNT and (cell or name not in KEPT)}
     values, faults = rows.values_of(ACCOUNT, given, known, whole=False, line=line)
     pairs = balance = None
     if "access" in cells:

@@ -265,6 +265,16 @@ def test_a_password_stays_where_a_file_has_none(database: Database) -> None:
         assert accounts.find(session, "acme").password_hash == OTHER_HASH
 
 
+def test_an_empty_currency_of_a_file_is_the_customers_or_as_it_was(database: Database) -> None:
+    with database.session() as session:
+        customers.add(session, ANN, {"name": "Acme", "currency": "SEK"})
+        lines = account_rows.parse("name,customer,currency\na,Acme,\nb,Acme,USD\n", Known())
+        assert account_lines.put(session, ANN, lines) == (2, 0, 0)
+        lines = account_rows.parse("name,currency\na,\nb,\n", Known())
+        assert account_lines.put(session, ANN, lines) == (0, 0, 2)
+        assert [row.currency for row in accounts.listing(session)] == ["SEK", "USD"]
+
+
 def test_one_faulty_line_keeps_a_whole_file_out_and_all_are_named(database: Database) -> None:
     with database.session() as session:
         accounts.add(session, ANN, {"name": "rich"})
