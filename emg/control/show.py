@@ -50,7 +50,7 @@ ORPHANS: Columns = (
     ("Received", "received"),
 )  # fmt: skip
 RIVALS: Columns = (
-    ("Line", "row.line"), ("Prefix", "row.prefix"), ("Account", "row.account"), ("Received on", "row.connector_in"),
+    ("Row", "row.line"), ("Prefix", "row.prefix"), ("Account", "row.account"), ("Received on", "row.connector_in"),
     ("Connectors", "row.connectors"), ("Why not", "reason"),
 )  # fmt: skip
 

@@ -30,6 +30,8 @@ COLUMNS: Final = (
 REFUNDS: Final = ("never", "refused", "undelivered")
 """The number of each is its place here; see `emg.message.Charge`."""
 ALWAYS: Final = 0
+LARGEST: Final = 10_000_000 * money.MICRO
+"""Of a message part; the price of a message of 255 parts, and sums of very many of them, fit 64 bits."""
 FOREVER: Final = 253_402_300_800
 """The year 10000: after everything that a date can say."""
 
@@ -188,6 +190,8 @@ def _amount(text: str) -> int:
     amount = money.parse(text)
     if amount < 0:
         raise ValueError(f"{text!r} is negative")
+    if amount > LARGEST:
+        raise ValueError(f"{text!r} is more than the {money.show(LARGEST, 0)} that a message part may cost")
     return amount
 
 
@@ -232,8 +236,8 @@ class _Reader(CsvReader):
         """The same of a row whose values have their types already; they must be in the form that `row` makes."""
         line = row.id
         for field, amount in (("price", row.price), ("cost", row.cost)):
-            if not 0 <= amount <= money.LARGEST:
-                self.fault(line, field, f"{amount} micro-units are negative, or more than this program counts with")
+            if not 0 <= amount <= LARGEST:
+                self.fault(line, field, f"{amount} micro-units are negative, or more than a message part may cost")
         prefix = self.prefix(line, row.prefix)
         if prefix != row.prefix:
             self.fault(line, "prefix", f"{row.prefix!r} is not digits alone")

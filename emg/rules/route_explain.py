@@ -1,4 +1,4 @@
-"""Why a message would take the route it takes: the answer to `emg ctl explain`, fit for JSON (`msgspec.json.encode`).
+"""Why a message would take the route it takes: the answer to `emg ctl explain`, fit for JSON (`msgspec.json.encode`). A row is named by its id, or its line in ROUTES.
 
 Looking changes nothing: the round robin of the table stands still.
 """
@@ -29,7 +29,7 @@ class Explanation(msgspec.Struct, frozen=True, gc=False):
     connector_in: str
     connector: str | None
     line: int
-    """Of the deciding row, 0 without one."""
+    """Or the id, of the deciding row; 0 without one."""
     row: Route | None
     reason: str
     rivals: tuple[Rival, ...]
@@ -70,7 +70,7 @@ def _why(choice: RouteChoice, winner: tuple[Route, str] | None) -> str:
         return "no row fits"
     if winner is None:
         lines = ", ".join(str(row.line) for row in choice.rows)
-        return f"the most specific rows decide (line {lines}), and none of their connectors can be used"
+        return f"the most specific rows decide (row {lines}), and none of their connectors can be used"
     row, connector = winner
     reason = f"the longest prefix is {row.prefix!r}" if row.prefix else "no row has a prefix that fits better than any"
     if row.account:
@@ -103,15 +103,15 @@ def _why_not(
         return f"none of its connectors can be used: {', '.join(row.connectors)}"
     assert winner is not None, "a usable row of the choice means that something was picked"
     if row.priority != winner.priority:
-        return f"priority {row.priority} comes after {winner.priority} (line {winner.line})"
+        return f"priority {row.priority} comes after {winner.priority} (row {winner.line})"
     if not row.weight and winner.weight:
-        return f"a reserve (weight 0) for line {winner.line}"
-    return f"shares the load with line {winner.line} by weight {row.weight}, its turn comes later"
+        return f"a reserve (weight 0) for row {winner.line}"
+    return f"shares the load with row {winner.line} by weight {row.weight}, its turn comes later"
 
 
 def _less_specific(row: Route, best: Route) -> str:
     if len(row.prefix) < len(best.prefix):
-        return f"prefix {row.prefix!r} is shorter than {best.prefix!r} (line {best.line})"
+        return f"prefix {row.prefix!r} is shorter than {best.prefix!r} (row {best.line})"
     if best.account and not row.account:
-        return f"line {best.line} names the account"
-    return f"line {best.line} names the receiving connector"
+        return f"row {best.line} names the account"
+    return f"row {best.line} names the receiving connector"

@@ -29,9 +29,19 @@ HELPS: Final = {
     "valid_until": "not included; without it for ever",
     "refund": "when the price is given back: never, refused (the default) or undelivered",
 }
+
+
+def _at_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--at", metavar="WHEN", help="only rows that are valid then; `now`, or as --valid-from")
+
+
+def _valid_at(call: Call) -> dict[str, int]:
+    return {"valid_at": _moment(call.arguments.at)} if call.arguments.at else {}
+
+
 SUBJECT: Final = Subject(
     PRICES, "prices", lambda _call, text, known: parse_prices(text, known), price_of, HELPS, ("prefix", "account", "connector_in", "connector_out", "currency"),
-    instead=lambda call: call.config.prices,
+    instead=lambda call: call.config.prices, list_arguments=_at_argument, narrowed=_valid_at,
 )  # fmt: skip
 
 
@@ -79,7 +89,7 @@ def _shown(told: PriceExplanation) -> dict[str, Any]:
 
 def _moment(text: str | None) -> int:
     try:
-        return parse_moment(text) if text else int(time.time())
+        return int(time.time()) if text in (None, "now") else parse_moment(text)
     except ValueError as fault:
         raise UsageError(f"--at: {fault}") from None
 

@@ -53,6 +53,9 @@ class Subject(Generic[R]):
     among: Callable[[Call, str], Mapping[str, Any]] = lambda _call, _text: {}
     """Which part of the table an import of this text is about."""
     import_arguments: Callable[[argparse.ArgumentParser], None] = lambda _parser: None
+    list_arguments: Callable[[argparse.ArgumentParser], None] = lambda _parser: None
+    narrowed: Callable[[Call], Mapping[str, Any]] = lambda _call: {}
+    """What else a `list` asks for, by the table's own filters."""
     told: Callable[[dict[str, Any]], dict[str, Any]] = field(default=lambda row: row)
     """A row in JSON, from one of texts."""
     instead: Callable[[Call], str | None] = lambda _call: None
@@ -87,6 +90,7 @@ def commands(subject: Subject[R]) -> dict[str, Command]:
         for column in subject.filters:
             what = "begins so" if column in ("prefix", "address") else "is this"
             parser.add_argument(option(column), metavar=column.upper(), help=f"only rows whose {column} {what}")
+        subject.list_arguments(parser)
         parser.add_argument("--limit", type=_count, default=100, help="at most so many (default: %(default)s)")
         parser.add_argument("--offset", type=_count, default=0, help="without so many at the start")
 
@@ -204,11 +208,13 @@ def read(name: str) -> str:
 
 def list_(call: Call, subject: Subject[R]) -> None:
     """A page."""
-    wanted = {column: value for column in subject.filters if (value := given(call, column)) is not None}
+    wanted: dict[str, Any] = {column: value for column in subject.filters if (value := given(call, column)) is not None}
     if "prefix" in wanted:
         wanted["prefix"] = wanted["prefix"].removeprefix("+")
     with call.database.session() as session:
-        rows, total = subject.table.find(session, wanted, offset=call.arguments.offset, limit=call.arguments.limit)
+        rows, total = subject.table.find(
+            session, {**wanted, **subject.narrowed(call)}, offset=call.arguments.offset, limit=call.arguments.limit
+        )
     shown = [subject.row(row) for row in rows]
     if call.json:
         call.print_json({"total": total, "offset": call.arguments.offset, "rows": shown})

@@ -131,6 +131,7 @@ def test_all_faults_are_reported_with_line_and_field() -> None:
         "46,,,,1,0,EUR,,,perhaps\n"
         "46,,in9,op9,1,0,EUR\n"
         "46,,,,0.0000001,0,EUR\n"
+        "46,,,,10000000.000001,0,EUR\n"
         "47,,,,1,0,EUR\n"
     )
     with pytest.raises(PriceFaults) as raised:
@@ -138,7 +139,7 @@ def test_all_faults_are_reported_with_line_and_field() -> None:
     assert [(fault.line, fault.field) for fault in raised.value.faults] == [
         (2, "prefix"), (3, "price"), (4, "price"), (5, "price"), (6, "cost"), (7, "currency"), (8, "currency"), (9, "valid_from"),
         (10, "valid_from"), (11, "valid_from"), (12, "valid_until"), (13, "refund"), (14, "connector_in"), (14, "connector_out"),
-        (15, "price"),
+        (15, "price"), (16, "price"),
     ]  # fmt: skip
     assert "line 4: price: '-1' is negative" in str(raised.value)
 

@@ -212,11 +212,11 @@ def test_explain_names_the_deciding_row_and_why_each_rival_lost() -> None:
     assert "b can't be used" in explanation.reason
     reasons = {rival.row.line: rival.reason for rival in explanation.rivals}
     assert reasons == {
-        2: "prefix '' is shorter than '46' (line 4)",
+        2: "prefix '' is shorter than '46' (row 4)",
         3: "for account 'acme' only",
-        5: "shares the load with line 4 by weight 1, its turn comes later",
-        6: "priority 20 comes after 10 (line 4)",
-        7: "a reserve (weight 0) for line 4",
+        5: "shares the load with row 4 by weight 1, its turn comes later",
+        6: "priority 20 comes after 10 (row 4)",
+        7: "a reserve (weight 0) for row 4",
         8: "switched off",
         10: "for messages received on 'in2' only",
     }
@@ -226,8 +226,8 @@ def test_explain_names_the_deciding_row_and_why_each_rival_lost() -> None:
 def test_explain_says_what_beats_a_row_of_the_same_prefix() -> None:
     routes = table("46,acme,in1,a", "46,acme,,b", "46,,in1,c")
     assert [rival.reason for rival in routes.explain("46", "acme", "in1", everything).rivals] == [
-        "line 2 names the receiving connector",
-        "line 2 names the account",
+        "row 2 names the receiving connector",
+        "row 2 names the account",
     ]
 
 
@@ -238,7 +238,7 @@ def test_explain_without_a_way_says_whether_rows_or_connectors_are_missing() -> 
     assert nothing.reason == "no row fits"
     down = routes.explain("46", "", "", all_but("a", "b"))
     assert down.connector is None
-    assert "line 2" in down.reason
+    assert "row 2" in down.reason
     assert down.rivals[0].reason == "none of its connectors can be used: a, b"
 
 

@@ -249,6 +249,11 @@ def test_a_price_among_others(run: Run, folder: Path) -> None:
             "currency": "SEK", "valid_from": "2026-01-01", "valid_until": "", "refund": "never",
         }
     ]  # fmt: skip
+    counts = [
+        told(run("price", "list", "--at", when, "--json"))["total"] for when in ("2025-12-31", "2026-01-01", "now")
+    ]
+    assert counts == [1, 2, 2]
+    assert run("price", "list", "--at", "soon")[0] == 2
     new = ("--prefix=46", "--connector-out=op3", "--price=0.07", "--currency=sek", "--valid-from")
     code, _out, err = run("price", "add", *new, "2026-01-01")
     assert code == 1
