@@ -12,13 +12,16 @@ import datetime as dt
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
+from emg.config.connector import ConnectorConfig
+from emg.config.keywords import Reads
 from emg.config.model import ServerConfig
-from emg.config.stored import Examined, Stored, StoredFault, examine, shown
+from emg.config.stored import ROWS, Examined, Stored, StoredFault, examine, shown
 from emg.db import audit, revisions
 from emg.db.audit import Actor
 from emg.db.models import Account, AccountAccess, Connector, ConnectorOption, Price, Route
@@ -203,6 +206,9 @@ def _refuse_if_named(session: Session, config: ServerConfig, name: str) -> None:
     for user in config.users.values():
         if name in (user.route, user.routedlr, *user.connector):
             places.append(f"USER {user.name} of the configuration file")
+    for other in config.connectors.values():
+        if name in (other.route, other.routedlr, other.redirect):
+            places.append(f"CONNECTOR {other.name} of the configuration file")
     if places:
         raise StillNamed(name, places)
 
@@ -216,7 +222,21 @@ def _check(around: Around, before: Sequence[Stored], after: Sequence[Stored], na
         faults = [fault for fault in faults if fault.connector == name or fault[:2] not in known]
     if faults:
         raise ConnectorFaults(faults)
-    return [warning for warning in found.warnings if warning.connector == name]
+    return [warning for warning in found.warnings if warning.connector == name] + _not_here(
+        name, found.connectors[name]
+    )
+
+
+def _not_here(name: str, config: ConnectorConfig) -> list[StoredFault]:
+    """Files that it names and that can't be read from here, where the gateway may not run."""
+    named = {row.name: getattr(config, row.attribute) for row in ROWS.values() if row.kind.reads is Reads.FILE}
+    if config.ssl_certfile == config.ssl_keyfile:
+        del named["SSL_CERTFILE"]
+    return [
+        StoredFault(name, keyword, f"{keyword}: there is no file {file} here; the gateway will need it")
+        for keyword, file in named.items()
+        if file and not Path(file).is_file()
+    ]
 
 
 def _insert(session: Session, actor: Actor, wanted: Stored, position: int, note: str) -> None:

@@ -177,3 +177,23 @@ def test_many_at_once_are_examined_as_they_will_stand(database: Database) -> Non
 def test_one_that_is_not_there(database: Database) -> None:
     with database.session() as session, pytest.raises(NoSuchConnector, match="no connector x"):
         connectors.find(session, "x")
+
+
+def test_a_file_that_is_not_here_is_a_warning(database: Database) -> None:
+    with database.session() as session:
+        warnings = connectors.add(session, ME, AROUND, Stored("in", (*IN, ("SSL", ""), ("SSL_KEYFILE", "gone.pem"))))
+    assert [warning.reason for warning in warnings] == [
+        "SSL_KEYFILE: there is no file /etc/emg/gone.pem here; the gateway will need it"
+    ]
+
+
+def test_what_the_configuration_file_names_is_not_deleted(database: Database) -> None:
+    text = "DATABASE=sqlite:///x\nCONNECTOR filed <\nTYPE=INCOMING\nPROTOCOL=SMPP\nADDRESS=127.0.0.1:1\nROUTE=op\n>\nUSER joe <\nPASSWORD=x\nROUTE=op\n>\n"
+    around = Around(load_text(text), "/etc/emg", {})
+    with database.session() as session:
+        connectors.add(session, ME, around, Stored("op", OUT))
+    with (
+        database.session() as session,
+        pytest.raises(StillNamed, match=r"USER joe .*, CONNECTOR filed of the configuration file"),
+    ):
+        connectors.delete(session, ME, around, "op")

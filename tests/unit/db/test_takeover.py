@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from emg.config import hashes
@@ -351,3 +353,29 @@ def test_a_stored_connector_is_what_the_file_said(database: Database) -> None:
             ("STATIC", ""),
         )
         assert connectors.stored(connectors.find(session, "op")) == Stored("op", lines)
+
+
+LINES = st.sampled_from(
+    [
+        "CONNECTOR a <", "CONNECTOR b <", "CONNECTOR filed <", "USER a <", "USER u~ <", "PLUGIN p <", "DB x <", ">", ">", "TYPE=INCOMING", "TYPE=OUTGOING",
+        "PROTOCOL=SMPP", "PROTOCOL=SMPP", "ADDRESS=127.0.0.1:3000", "ADDRESS=h:1", "USERNAME=u", "PASSWORD=p", "PASSWORD=${X}", "PASSWORD=***", "ROUTE=a", "ROUTE=b",
+        "REDIRECT=a", "REDIRECT=b", "PROVIDER=x", "MSGID_FORMAT=hex", "MSGID_FORMAT=dec", "ACCESS=10.0.0.0/8", "ACCESS=*", "CONNECTOR=a,b,filed", "SESSIONS=99999",
+        "WINDOWSIZE=auto", "OPERATIONS=SUBMIT", "FORCE_SOURCEADDR=ACME", "SOURCEADDR=4*", "DISABLED", "DISABLED=no", "SSL", "SSL_CLIENT_CERT", "USERS=x", "INSTANCES=7",
+        "LIBRARY=x", "URL=http://x", "INSTANCES=-1", "FOO=1", "ROUTING=/dev/null", "\x00", "NODEID=1", "MD5PASSWORD=1",
+    ]
+)  # fmt: skip
+
+HEADS = st.sampled_from([f"CONNECTOR a <\n{IN.format(3000)}", f"CONNECTOR b <\n{IN.format(3000)}", f"CONNECTOR c <\n{OUT.format('p')}", f"CONNECTOR d <\n{OUT.format('***')}", "USER u <\nPASSWORD=p\n", "PLUGIN p <\nURL=x\n"])  # fmt: skip
+SECTIONS = st.builds(lambda head, lines: head + "\n".join([*lines, ">"]), HEADS, st.lists(LINES, max_size=6))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=25)
+@given(st.lists(SECTIONS | LINES, min_size=2, max_size=12).map("\n".join))
+def test_whatever_stands_in_it_comes_in_or_is_left_out(database: Database, text: str) -> None:
+    """And what is in the tables afterwards has no fault, and a second time changes nothing."""
+    take(database, text)
+    with database.session() as session:
+        assert AROUND.examine(connectors.stored(row) for row in connectors.listing(session)).faults == []
+    before = state(database)
+    take(database, text)
+    assert state(database) == before
