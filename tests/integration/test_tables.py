@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from emg.config import hashes
 from emg.config.load import load
 from emg.config.stored import Stored
-from emg.db import accounts, connectors, customers, revisions
+from emg.db import accounts, connectors, customers, revisions, schema
 from emg.db.audit import Actor
 from emg.db.connectors import Around
 from emg.db.engine import Database
@@ -343,8 +343,6 @@ def test_a_database_without_tables_is_a_sentence_that_says_what_to_do(tmp_path: 
 @pytest.fixture
 def away(tmp_path: Path, own_mariadb: MariaDb) -> Iterator[tuple[Scene, MariaDb]]:
     """A scene on a server of its own, which can be stopped."""
-    from emg.db import schema
-
     database = Database(own_mariadb.url("emg"))
     schema.upgrade(database)
     made = Scene(tmp_path, database)
