@@ -160,9 +160,8 @@ class Lanes:
             lane.deferred -= 1
         else:
             lane.spilled = max(0, lane.spilled - 1)
-            self.spool.drop(
-                message.id
-            )  # it may have gone there after it came in, and that is settlement: it does not fail
+            # it may have gone there after it came in, which is settlement and does not fail with the commit
+            self.spool.drop(message.id)
 
     # -- carriers
 
