@@ -9,6 +9,7 @@ import datetime as dt
 import smtplib
 import ssl
 from email.message import EmailMessage
+from email.policy import SMTP
 from email.utils import formatdate, make_msgid
 from typing import Any, Final
 
@@ -70,6 +71,7 @@ def _connected(chosen: dict[str, Any]) -> smtplib.SMTP:
     try:
         if chosen["smtp_tls"] == "starttls":
             server.starttls(context=ssl.create_default_context())
+        server.ehlo_or_helo_if_needed()
         if chosen["smtp_user"]:
             server.login(chosen["smtp_user"], chosen["smtp_password"])
     except BaseException:
@@ -115,7 +117,7 @@ def _message(chosen: dict[str, Any], letter: Letter) -> bytes:
     made["Message-ID"] = make_msgid(domain=chosen["mail_from"].rpartition("@")[2])
     made["Auto-Submitted"] = "auto-generated"
     made.set_content(letter.body, cte="quoted-printable")
-    return made.as_bytes()
+    return made.as_bytes(policy=SMTP)
 
 
 def _refused(code: int, text: bytes | str) -> tuple[MailStatus, str]:
