@@ -5,7 +5,7 @@ Run: python -m tests.bench.prices
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from emg.rules.numbering import Numbering
@@ -22,6 +22,7 @@ HEAD = ("table", "rows", "loaded in s", "again: µs a message", "new: µs a mess
 ROWS = 100_000
 LOOKUPS = 200_000
 NOW = 1_800_000_000.0
+BATCH = 100
 
 Message = tuple[str, str]
 """(dest, account)."""
@@ -80,18 +81,30 @@ def measure(name: str, head: str, lines: list[str], load: Callable[[str], Any], 
 
 def priced(table: PriceTable, messages: list[Message]) -> float:
     """CPU time of one lookup."""
-    start = time.process_time()
-    for dest, account in messages:
-        table.lookup(dest, account, "in", "op3", "EUR", NOW)
-    return (time.process_time() - start) / len(messages)
+    taken = 0.0
+    for some in batches(messages):
+        start = time.process_time()
+        for dest, account in some:
+            table.lookup(dest, account, "in", "op3", "EUR", NOW)
+        taken += time.process_time() - start
+    return taken / len(messages)
 
 
 def numbered(table: Numbering, messages: list[Message]) -> float:
     """CPU time of one lookup."""
-    start = time.process_time()
-    for dest, _account in messages:
-        table.lookup(dest)
-    return (time.process_time() - start) / len(messages)
+    taken = 0.0
+    for some in batches(messages):
+        start = time.process_time()
+        for dest, _account in some:
+            table.lookup(dest)
+        taken += time.process_time() - start
+    return taken / len(messages)
+
+
+def batches(messages: list[Message]) -> Iterator[list[Message]]:
+    """Messages as they come off the wire: their own text is near, and only the table is far."""
+    for first in range(0, len(messages), BATCH):
+        yield [(dest[:3] + dest[3:], account) for dest, account in messages[first : first + BATCH]]
 
 
 def rows(scale: float = 1.0) -> list[Row]:
