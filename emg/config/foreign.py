@@ -148,12 +148,17 @@ class _Reader:
         self.foreign = Foreign()
         self.places: dict[tuple[str, int], tuple[str, str]] = {}
         self.md5: set[str] = set()
+        self.loose: set[tuple[str, int]] = set()
+        """Lines of connectors whose variables are not set here: they are kept as they stand, and can't be judged."""
+        self.lacking: dict[str, set[str]] = {}
+        """Of users: keywords that were left out for that reason, by name."""
 
     def read(self, text: str, file: str) -> Foreign:
         document = parse(text, file, self.variables, self.source, self.findings)
         self.take_files(document)
         self.foreign.read_files = document.files
         document.sections = [section for section in document.sections if not self.takes(section)]
+        self.take_variables(document)
         self.remember(document)
         draft = build(document, self.folder, self.findings)
         self.tell_findings()
@@ -227,8 +232,35 @@ class _Reader:
                 section.settings = kept
         return False
 
+    def take_variables(self, document: Document) -> None:
+        """Only a connector can keep a `${NAME}`; elsewhere a line whose variable is not set here has no value that could be kept."""
+        document.settings = [setting for setting in document.settings if not self.has_unset(setting, "")]
+        for section in document.sections:
+            if section.type == "CONNECTOR":
+                self.loose |= {(item.file, item.line) for item in section.settings if self.unset(item)}
+            else:
+                title = f"{section.type} {section.name}"
+                kept = [item for item in section.settings if item.name == "PASSWORD" or not self.has_unset(item, title)]
+                gone = {item.name for item in section.settings} - {item.name for item in kept}
+                self.lacking.setdefault(section.name, set()).update(gone)
+                section.settings = kept
+
+    def unset(self, setting: Setting) -> str:
+        """The variable that this line needs and that is not set here; empty for none."""
+        return next((name for name in self.variables.missing if "${" + name + "}" in setting.raw), "")
+
+    def has_unset(self, setting: Setting, section: str) -> bool:
+        name = self.unset(setting)
+        if name:
+            reason = f"{setting.name} needs the environment variable {name}, which is not set here"
+            self.leave(setting, section, setting.name, reason)
+        return bool(name)
+
     def plugin(self, section: Section, title: str) -> None:
         values: dict[str, str] = {}
+        unset = [setting for setting in section.settings if self.has_unset(setting, title)]
+        if unset:
+            return
         for setting in section.settings:
             if setting.name not in _PLUGIN:
                 reason = f"{setting.name} is not a keyword of a plugin{nearest(setting.name, _PLUGIN)}"
@@ -258,7 +290,7 @@ class _Reader:
         """Faults and warnings of parser and builder are what is left out; the first of each line tells why."""
         told: set[tuple[str, int]] = set()
         for error in (*self.findings.faults, *self.findings.warnings):
-            if (error.file, error.line) not in told:
+            if (error.file, error.line) not in told | self.loose:
                 told.add((error.file, error.line))
                 section, keyword = self.places.get((error.file, error.line), ("", ""))
                 self.foreign.left_out.append(LeftOut(error.file, error.line, section, keyword, error.reason))
@@ -272,20 +304,19 @@ class _Reader:
 
     def connector(self, name: str, built: Built[ConnectorConfig]) -> None:
         title = f"CONNECTOR {name}"
-        if not SECTION_NAME.fullmatch(name) or not self.whole(built, title):
+        broken = {key for key in built.broken if (built.given[key].file, built.given[key].line) not in self.loose}
+        if not SECTION_NAME.fullmatch(name) or not self.whole(built, broken, title):
             return
-        taken = [
-            item for key, item in built.given.items() if key not in built.broken and key not in ("DISABLED", "USERS")
-        ]
+        taken = [item for key, item in built.given.items() if key not in broken and key not in ("DISABLED", "USERS")]
         lines = tuple((item.name, self.written(item)) for item in taken)
-        if built.broken and not built.value.disabled:
-            reason = f"taken over disabled, because {', '.join(sorted(built.broken))} could not be"
+        if broken and not built.value.disabled:
+            reason = f"taken over disabled, because {', '.join(sorted(broken))} could not be"
             self.leave(built, title, "", reason)
         places = {key: (item.file, item.line) for key, item in built.given.items()}
-        stored = Stored(name, lines, built.value.disabled or bool(built.broken))
+        stored = Stored(name, lines, built.value.disabled or bool(broken))
         self.foreign.connectors.append(ForeignConnector(stored, built.file, built.line, places))
 
-    def whole(self, built: Built[ConnectorConfig], title: str) -> bool:
+    def whole(self, built: Built[ConnectorConfig], broken: set[str], title: str) -> bool:
         """It has what a connector needs, and speaks what we do."""
         if built.value.protocol not in AVAILABLE:
             reason = f"left out as a whole: PROTOCOL={built.value.protocol.name} is not available yet"
@@ -296,7 +327,7 @@ class _Reader:
             row.name
             for row in TABLES["CONNECTOR"].values()
             if (row.needed is True or (kind and row.needed == kind))
-            and (row.name not in built.given or row.name in built.broken)
+            and (row.name not in built.given or row.name in broken)
         ]
         if missing:
             self.leave(
@@ -307,7 +338,12 @@ class _Reader:
     def written(self, setting: Setting) -> str:
         """The value as it is kept; a file's name is made absolute, because it was relative to another folder."""
         row = TABLES["CONNECTOR"][setting.name]
-        if row.kind.reads is Reads.NOTHING or not setting.value or posixpath.isabs(setting.value):
+        if (
+            row.kind.reads is Reads.NOTHING
+            or not setting.value
+            or self.unset(setting)
+            or posixpath.isabs(setting.value)
+        ):
             return setting.raw
         return quoted(posixpath.normpath(posixpath.join(self.folder, setting.value)))
 
@@ -321,7 +357,7 @@ class _Reader:
             key: item.value if item.value is not None else "yes" for key, item in given.items() if key not in apart
         }
         password, reason = self.password(name, built)
-        broken = built.broken - {"PASSWORD"}
+        broken = (built.broken | self.lacking.get(name, set())) - {"PASSWORD"}
         if broken:
             self.leave(built, title, "", f"taken over locked, because {', '.join(sorted(broken))} could not be")
         if reason:
@@ -345,7 +381,7 @@ class _Reader:
         if setting is None or "PASSWORD" in built.broken or not setting.value:
             return "", "taken over locked: it has no usable PASSWORD"
         value = setting.value
-        if any("${" + unset + "}" in setting.raw for unset in self.variables.missing):
+        if self.unset(setting):
             return "", f"taken over locked: PASSWORD={setting.raw} is not set in this environment; set a password"
         if value == NO_PASSWORD:
             return value, ""

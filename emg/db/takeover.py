@@ -21,12 +21,15 @@ from sqlalchemy.orm import Session
 from emg.config import hashes
 from emg.config.foreign import NO_PASSWORD, ForeignConnector, ForeignPlugin, ForeignUser, LeftOut
 from emg.config.stored import HIDDEN, ROWS, Stored, StoredFault
+from emg.config.syntax import Source
 from emg.db import accounts, changes, connectors
 from emg.db.audit import Actor
 from emg.db.connectors import Around
 from emg.db.models import Account, Plugin
-from emg.rules import account_rows, rows
+from emg.errors import EmgError
+from emg.rules import account_rows, retry_smpp, rows
 from emg.rules.account_rows import ACCOUNT, ANY, Access
+from emg.rules.retry import RetryScheme
 from emg.rules.rows import Known, RowFaults
 
 PLUGIN: Final = ("plugin", "plugin")
@@ -68,12 +71,15 @@ def hashed(kept: Mapping[str, str], users: Iterable[ForeignUser]) -> dict[str, s
 
 
 def take_connectors(
-    session: Session, actor: Actor, around: Around, given: Sequence[ForeignConnector], taken: Taken
+    session: Session, actor: Actor, around: Around, given: Sequence[ForeignConnector], source: Source, taken: Taken
 ) -> None:
-    """All connectors, examined together; what keeps one from being used is left out until none has a fault."""
+    """All connectors, examined together; what keeps one from being used is left out until none has a fault. `source`: where their files are read."""
     old = {row.name: connectors.stored(row) for row in connectors.listing(session)}
     places = {one.stored.name: one for one in given}
     wanted = {name: _with_password(one, old.get(name), taken) for name, one in places.items()}
+    for name, one in places.items():
+        for reason in _scheme_faults(wanted[name], source):
+            _without(StoredFault(name, "RETRYSCHEME", reason), wanted, one, taken)
     while True:
         others = [one for name, one in old.items() if name not in wanted]
         faults = [fault for fault in around.examine([*others, *wanted.values()]).faults if fault.connector in wanted]
@@ -97,6 +103,18 @@ def _with_password(one: ForeignConnector, old: Stored | None, taken: Taken) -> S
     reason = "taken over disabled: the file holds *** instead of its password; set one, then enable it"
     taken.left_out.append(LeftOut(file, line, f"CONNECTOR {one.stored.name}", "PASSWORD", reason))
     return one.stored._replace(disabled=True)
+
+
+def _scheme_faults(stored: Stored, source: Source) -> list[str]:
+    """What is wrong with the file of its RETRYSCHEME, whose form is not that of the commercial product; at most one sentence."""
+    value = dict(stored.lines).get("RETRYSCHEME", "").strip('"')
+    if not value or "${" in value:
+        return []
+    try:
+        RetryScheme.parse(source.read(value), retry_smpp.NAMES)
+    except EmgError as reason:
+        return [f"RETRYSCHEME={value} can't be used: {reason}"]
+    return []
 
 
 def _without(fault: StoredFault, wanted: dict[str, Stored], one: ForeignConnector, taken: Taken) -> None:

@@ -95,7 +95,7 @@ def _foreign(call: Call, source: Disk) -> Foreign:
 def _write(call: Call, foreign: Foreign, source: Disk, passwords: dict[str, str], taken: Taken) -> None:
     """One transaction: all of it, or for a dry run none. Raises _Undo."""
     with call.database.session() as session:
-        takeover.take_connectors(session, call.actor, around(call), foreign.connectors, taken)
+        takeover.take_connectors(session, call.actor, around(call), foreign.connectors, source, taken)
         takeover.take_plugins(session, call.actor, foreign.plugins, taken)
         known = {*call.config.connectors, *(row.name for row in connectors.listing(session))}
         target = Target(session, call.actor, known, taken)

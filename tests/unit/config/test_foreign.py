@@ -127,6 +127,22 @@ def test_what_is_no_connector_and_no_user() -> None:
     ]
 
 
+def test_a_variable_that_is_not_set_stays_in_a_connector_and_nowhere_else() -> None:
+    text = OUT.format("${PW}", "INSTANCES=${N}\nSSL_CAFILE=${DIR}/ca.pem")
+    text += "LOGDIR=${DIR}\nUSER a <\nPASSWORD=x\nFORCE_SOURCEADDR=${NAME}\n>\nPLUGIN p <\nURL=x\nCONFIG=${C}\n>\n"
+    foreign = take(text)
+    lines = (*OUT_LINES, ("PASSWORD", "${PW}"), ("INSTANCES", "${N}"), ("SSL_CAFILE", "${DIR}/ca.pem"))
+    assert [one.stored for one in foreign.connectors] == [Stored("op", lines)]
+    assert [(user.texts, user.held) for user in foreign.users] == [({}, True)]
+    assert foreign.plugins == []
+    assert [line.split(": ", 1)[1] for line in left(foreign)] == [
+        "LOGDIR needs the environment variable DIR, which is not set here",
+        "USER a: taken over locked, because FORCE_SOURCEADDR could not be",
+        "USER a: FORCE_SOURCEADDR needs the environment variable NAME, which is not set here",
+        "PLUGIN p: CONFIG needs the environment variable C, which is not set here",
+    ]
+
+
 def test_passwords_are_never_told() -> None:
     foreign = take(OUT.format("hugo #x", "PASSWORDD=hugo") + "USER a <\nPASSWORD=hugo\nTHROUGHPUT=x\n>\n")
     assert foreign.left_out

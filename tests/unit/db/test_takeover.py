@@ -84,7 +84,7 @@ def take(database: Database, text: str, environ: Mapping[str, str] | None = None
         kept = takeover.kept_hashes(session)
     passwords = takeover.hashed(kept, foreign.users)
     with database.session() as session:
-        takeover.take_connectors(session, ME, AROUND, foreign.connectors, taken)
+        takeover.take_connectors(session, ME, AROUND, foreign.connectors, source, taken)
         takeover.take_plugins(session, ME, foreign.plugins, taken)
         known = {*HERE.connectors, *(row.name for row in connectors.listing(session))}
         target = Target(session, ME, known, taken)
@@ -211,6 +211,24 @@ def test_tables_that_the_file_names(database: Database, tmp_path: Path) -> None:
     before = state(database), traces(database)
     take(database, text)
     assert (state(database), traces(database)) == before
+
+
+def test_a_retry_scheme_of_another_form_is_left_out(database: Database, tmp_path: Path) -> None:
+    (tmp_path / "ours.txt").write_text("0x0B permanent\n* temporary 10s\n")
+    (tmp_path / "theirs.txt").write_text("ERROR 11 = DELETE\n")
+    text = "".join(
+        f"CONNECTOR {name} <\n{OUT.format('x')}RETRYSCHEME={tmp_path}/{name}.txt\n>\n"
+        for name in ("ours", "theirs", "gone")
+    )
+    found = told(take(database, text))
+    assert [line.split(": ")[1] for line in found] == ["CONNECTOR theirs", "CONNECTOR gone"]
+    assert all("can't be used" in line and line.endswith("taken over disabled") for line in found)
+    with database.session() as session:
+        assert {row.name: row.disabled for row in connectors.listing(session)} == {
+            "ours": False,
+            "theirs": True,
+            "gone": True,
+        }
 
 
 def test_rows_are_added_and_those_of_one_key_replaced(database: Database, tmp_path: Path) -> None:
