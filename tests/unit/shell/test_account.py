@@ -11,7 +11,7 @@ from emg.config import hashes
 from emg.db import accounts, revisions
 from emg.db.engine import Database
 from emg.db.models import AuditLog, Ledger
-from tests.unit.shell.shells import Run, control, quick_hash, shell
+from tests.shells import Run, control, quick_hash, shell
 
 SECRET = "s3cret-w"
 

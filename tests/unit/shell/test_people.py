@@ -7,7 +7,7 @@ import pytest
 from emg.config import hashes
 from emg.db import people
 from emg.db.engine import Database
-from tests.unit.shell.shells import Run, quick_hash, shell
+from tests.shells import Run, quick_hash, shell
 
 SECRET = "a long secret"
 

@@ -51,11 +51,16 @@ Run = Callable[..., Result]
 
 
 def shell(url: str, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    """`run("account", "list", stdin="…")`: `emg account list` on this database."""
+    """`run("account", "list", stdin="…")`: `emg account list` on this database, with a configuration of its own in `folder`."""
     config = folder / "server.cfg"
     config.write_text(
         f"DATABASE={url}\nCONTROL={folder}/control.sock\nSPOOLDIR={folder}\nLOGDIR={folder}\n{CONNECTORS}"
     )
+    return with_config(config, capsys, monkeypatch)
+
+
+def with_config(config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The same with a configuration that is there."""
 
     def run(*argv: str, stdin: str = "") -> Result:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
