@@ -61,6 +61,11 @@ class _Rows:
                     return row
         return self.choose(connector_in, connector_out, now)
 
+    def all(self) -> list[PriceRow]:
+        """Every row of this prefix, or account."""
+        entries = [self.plain, *(self.connectors or {}).values(), *(self.accounts or {}).values()]
+        return [row for entry in entries for row in _all(entry)]
+
     def choose(self, connector_in: str, connector_out: str, now: float) -> PriceRow | None:
         """The row of this account that decides."""
         connectors = self.connectors
@@ -98,6 +103,10 @@ class _Periods:
             self._starts.append(moment)
             self._rows.append(row)
 
+    def all(self) -> list[PriceRow]:
+        """Every row: each counts from somewhere on."""
+        return list({row.id: row for row in self._rows if row is not None}.values())
+
     def at(self, now: float) -> PriceRow | None:
         """The row that counts."""
         place = bisect_right(self._starts, now)
@@ -131,17 +140,14 @@ Lengths = tuple[tuple[int, dict[str, PriceRow | _Rows]], ...]
 class PriceTable:
     """A loaded table. It never changes; false when it is empty."""
 
-    __slots__ = ("_by_prefix", "_currencies", "size")
+    __slots__ = ("_currencies", "size")
 
     def __init__(self, rows: Iterable[PriceRow] = ()) -> None:
         """Of rows that are sound (see `price_rows.ambiguities`)."""
         self.size = 0
-        self._by_prefix: dict[str, list[PriceRow]] = {}
-        """For `explain`."""
         groups: dict[tuple[str, str, str, str, str], list[PriceRow]] = {}
         for row in rows:
             self.size += 1
-            self._by_prefix.setdefault(row.prefix, []).append(row)
             key = (row.currency, row.prefix, row.account, row.connector_in, row.connector_out)
             groups.setdefault(key, []).append(row)
         currencies: dict[str, dict[int, dict[str, PriceRow | _Rows]]] = {}
@@ -194,9 +200,21 @@ class PriceTable:
     def rows_for(self, dest: str) -> list[PriceRow]:
         """All rows whose prefix fits, whoever they are for and whenever; the longest prefix first."""
         found: list[PriceRow] = []
-        for length in range(len(dest), -1, -1):
-            found.extend(self._by_prefix.get(dest[:length], ()))
-        return found
+        for currency, lengths in self._currencies.items():
+            for length, places in lengths if currency else ():
+                found.extend(_all(places.get(dest[:length])))
+        return sorted(found, key=_by_prefix)
+
+
+def _all(entry: PriceRow | _Rows | _Periods | None) -> list[PriceRow]:
+    """Every row in it."""
+    if isinstance(entry, PriceRow):
+        return [entry]
+    return [] if entry is None else entry.all()
+
+
+def _by_prefix(row: PriceRow) -> tuple[int, int]:
+    return -len(row.prefix), row.id
 
 
 def _length(item: tuple[int, dict[str, PriceRow | _Rows]]) -> int:
