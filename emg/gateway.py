@@ -204,20 +204,26 @@ class Gateway:
         with self.feed.lock:
             file = load(self._file.file)
             files = table_files.read(file)
-            made = native.run(lambda: self.feed.tables.assemble(file, files, self.config))
+            made = self._assembled(file, files)
             self._file, self._files = file, files
             told = self._swap(made)
         return told | self.feed.wait(look)
 
     def _tables_changed(self) -> None:
         """The database's tables have changed; called with the feed's lock held."""
-        file, files = self._file, self._files
         try:
-            made = native.run(lambda: self.feed.tables.assemble(file, files, self.config, lenient=True))
+            made = self._assembled(self._file, self._files, lenient=True)
         except EmgError as error:
             log.error("a change of the database's tables can't be used: %s", error)
             return
         self._swap(made)
+
+    def _assembled(self, file: ServerConfig, files: TableFiles, *, lenient: bool = False) -> Assembled:
+        gc.disable()  # it would go through all the new rows again and again, and keep the event loop meanwhile
+        try:
+            return native.run(lambda: self.feed.tables.assemble(file, files, self.config, lenient=lenient))
+        finally:
+            gc.enable()
 
     def _swap(self, made: Assembled) -> dict[str, Any]:
         """Everything new takes effect: what accounts may do at once, then the connectors."""
@@ -238,7 +244,6 @@ class Gateway:
             self._guarded(name, functools.partial(self._begin, made.config.connectors[name], made.schemes))
         for lane in self.engine.lanes.by_name.values():
             self.engine.lanes.touch(lane)
-        gc.freeze()  # as at the start
         told = summary(changes)
         log.info("configuration reloaded: %s", told)
         return told

@@ -8,6 +8,7 @@ One JSON object a line in both directions. In come first the `Order` (on stdin, 
 is gone, and so is this program. A database that can't be used is told of once, and tried again after pauses that grow to the same five seconds.
 """
 
+import gc
 import os
 import select
 import signal
@@ -112,6 +113,7 @@ def run(lines: Lines, number: int) -> None:
 
 def main() -> int:
     """0 when the gateway is gone; 1 with a sentence for orders that make no sense."""
+    gc.set_threshold(100_000, 20, 100)  # rows come by the hundred thousand and hold no circles
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the gateway; it still reads while it drains
     try:
         run(Lines(sys.stdin.fileno()), sys.stdout.fileno())

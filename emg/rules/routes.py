@@ -45,11 +45,17 @@ class RouteTable:
             else:
                 self._off.setdefault(route.prefix, []).append(route)
         by_length: dict[int, dict[str, RouteChoice]] = {}
-        for (prefix, account, connector_in), rows in sorted(groups.items()):  # the plain ones of a prefix come first
+        special: list[tuple[str, str, str]] = []
+        for key, rows in groups.items():  # not sorted: nobody else gets to work while 100,000 keys are
+            prefix, account, connector_in = key
+            if account or connector_in:
+                special.append(key)
+            else:
+                by_length.setdefault(len(prefix), {})[prefix] = RouteChoice(rows)
+        for key in special:  # the plain ones of a prefix are there by now
+            prefix, account, connector_in = key
+            rows = groups[key]
             choices = by_length.setdefault(len(prefix), {})
-            if not account and not connector_in:
-                choices[prefix] = RouteChoice(rows)
-                continue
             plain = choices.setdefault(prefix, RouteChoice(()))
             plain.special = plain.special or {}
             plain.special[account, connector_in] = RouteChoice(rows)
