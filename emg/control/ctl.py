@@ -144,8 +144,9 @@ def parser() -> argparse.ArgumentParser:
     for name, row in COMMANDS.items():
         command = rows.add_parser(name, help=row.help, description=row.help)
         row.arguments(command)
-        # also behind the command's name, where one thinks of it last
+        # also behind the command's name, where one thinks of them last
         command.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print the answer as JSON")
+        command.add_argument("-c", "--config", default=argparse.SUPPRESS, help="where CONTROL stands")
     return made
 
 
