@@ -29,8 +29,9 @@ _MYSQL = (
     "SET SESSION time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO',"
     f" innodb_lock_wait_timeout = {LOCK_SECONDS}, lock_wait_timeout = {LOCK_SECONDS}"
 )
-_SERVERS = {"mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
-"""Driver of a URL that names none."""
+_SERVERS = frozenset({"mysql", "mariadb"})
+_DRIVER = "mysql+pymysql"
+"""Of both: what our tables say for `mysql` would not hold for a dialect of another name."""
 
 
 class DatabaseError(EmgError):
@@ -82,6 +83,12 @@ class Database:
             yield connection
 
     @contextlib.contextmanager
+    def looking(self) -> Iterator[Session]:
+        """`reading` for queries that are made for a session."""
+        with self.reading() as connection, Session(connection, autoflush=False) as session:
+            yield session
+
+    @contextlib.contextmanager
     def guarded(self) -> Iterator[None]:
         """What the database raises inside becomes a DatabaseError."""
         try:
@@ -99,7 +106,7 @@ def _read(url: str) -> sqlalchemy.URL:
     try:
         read = make_url(url)
         if read.get_backend_name() in _SERVERS:
-            return read.set(drivername=_SERVERS[read.get_backend_name()])
+            return read.set(drivername=_DRIVER)
         if read.drivername == "sqlite":
             return read
     except (ArgumentError, ValueError):

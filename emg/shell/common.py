@@ -24,6 +24,7 @@ import string
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from io import TextIOWrapper
 from typing import Any, NamedTuple, NoReturn
 
 import msgspec
@@ -122,7 +123,10 @@ class Call:
         """The one that `--password-stdin` reads, or a made one. Raises UsageError for one that nobody could log in with."""
         if not self.arguments.password_stdin:
             return Password(generated_password(length), generated=True)
-        text = sys.stdin.readline(LONGEST_PASSWORD + 2).rstrip("\r\n")
+        try:
+            text = sys.stdin.readline(LONGEST_PASSWORD + 2).rstrip("\r\n")
+        except UnicodeDecodeError:
+            raise UsageError("the password on standard input is not in this terminal's character set") from None
         if not text or len(text) > LONGEST_PASSWORD or not text.isprintable():
             raise UsageError(f"the password on standard input must be one line of 1 to {LONGEST_PASSWORD} characters")
         return Password(text, generated=False)
@@ -159,6 +163,8 @@ class _Parser(argparse.ArgumentParser):
 
 def run(program: str, summary: str, commands: Mapping[str, Command] | Command, argv: list[str]) -> int:
     """Run `emg PROGRAM [COMMAND] …`: one of several commands, or the only one; returns the exit code."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 is no reason to fail
     try:
         arguments = _parser(program, summary, commands).parse_args(argv)
         command = commands if isinstance(commands, Command) else commands[arguments.command]

@@ -68,7 +68,7 @@ def test_a_url_that_is_none_of_ours(url: str) -> None:
 )
 def test_a_server_is_always_spoken_to_by_the_same_driver(url: str) -> None:
     database = Database(url)
-    assert database.engine.driver == "pymysql"
+    assert (database.engine.dialect.name, database.engine.driver) == ("mysql", "pymysql")
     assert database.place == "n on h"
     assert database.file is None
     assert not database.is_sqlite

@@ -3,6 +3,7 @@
 import stat
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from emg.db import schema
 from emg.db.engine import Database, DatabaseError
 from tests.databases import MariaDb
 
+ROOT = Path(__file__).parents[3]
 HEAD = schema.known()[-1]
 
 
@@ -153,3 +155,17 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'none' / 'emg.db'}")
     with pytest.raises(DatabaseError, match=r"none/emg\.db can't be made: no such file or directory"):
         schema.upgrade(database)
+
+
+def test_what_is_installed_brings_the_schema() -> None:
+    """A wheel has the modules of each package, and of other files what `package-data` names."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    assert "sql*" in settings["packages"]["find"]["include"]
+    files = [
+        file.relative_to(ROOT / "sql")
+        for file in (ROOT / "sql").rglob("*")
+        if file.is_file() and file.suffix not in (".py", ".pyc")
+    ]
+    patterns = settings["package-data"]["sql"]
+    assert [str(file) for file in files if not any(file.match(pattern) for pattern in patterns)] == []
+    assert all((file.parent / "__init__.py").exists() for file in (ROOT / "sql").rglob("*.py"))
