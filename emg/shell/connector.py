@@ -78,7 +78,7 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
 
 def list_(call: Call) -> None:
     """All of them, those of the configuration file too."""
-    with call.database.session() as session:
+    with call.database.looking() as session:
         rows = [row_of(connector) for connector in connectors.listing(session)]
     for connector in call.config.connectors.values():
         options = {
@@ -96,7 +96,7 @@ def list_(call: Call) -> None:
 
 def show(call: Call) -> None:
     """One, with all its lines."""
-    with call.database.session() as session:
+    with call.database.looking() as session:
         row = row_of(connectors.find(session, call.arguments.name))
     if call.json:
         call.print_json(row)
@@ -195,7 +195,7 @@ def sheet(call: Call) -> None:
     name = call.arguments.name
     made = call.config.connectors.get(name)
     if made is None:
-        with call.database.session() as session:
+        with call.database.looking() as session:
             connectors.find(session, name)
             examined = around(call).examine(map(connectors.stored, connectors.listing(session)))
         made = examined.connectors.get(name)

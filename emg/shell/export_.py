@@ -22,7 +22,7 @@ def export(call: Call) -> None:
     """What the arguments ask for."""
     secrets = call.arguments.with_secrets
     folder = call.arguments.all
-    with call.database.session() as session:
+    with call.database.looking() as session:
         text = handover.configuration(session, call.config, secrets=secrets, users=folder is None)
         files = {MAIN: text} if folder is None else {MAIN: text, **dict(handover.tables(session, secrets=secrets))}
     if folder is None:

@@ -9,6 +9,7 @@ written: its server.cfg and the tables beside it. `--dry-run` says what would be
 import argparse
 import os
 import posixpath
+import sys
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +31,7 @@ LEFT_OUT: Final = (
     ("Keyword", "keyword"),
     ("Left out because", "reason"),
 )
+MANY: Final = 50
 FIRST: Final = (CUSTOMERS, ACCOUNTS)
 """Files that come before the users: a customer before his accounts."""
 
@@ -60,8 +62,10 @@ def take(call: Call) -> None:
             reason = "left out as a whole: a USER of this name stands in the configuration file"
             taken.left_out.append(LeftOut(user.file, user.line, f"USER {user.name}", "", reason))
     foreign.users = [user for user in foreign.users if user.name not in known_here]
-    with call.database.session() as session:
+    with call.database.looking() as session:
         kept = takeover.kept_hashes(session)
+    if len(foreign.users) > MANY:
+        print(f"comparing and hashing the passwords of {len(foreign.users)} users, about ten a second", file=sys.stderr)
     passwords = takeover.hashed(kept, foreign.users)
     try:
         _write(call, foreign, source, passwords, taken)

@@ -40,7 +40,7 @@ class NoSuchMessage(EmgError):
 def find(call: Call) -> None:
     """A page of what fits."""
     search, limit, after = _search(call.arguments)
-    with call.database.session() as session:
+    with call.database.looking() as session:
         rows = messages.page(session, search, limit, after)
     following = str(messages.place(rows[-1])) if len(rows) == limit else None
     shown = [row_of(row) for row in rows]
@@ -59,7 +59,7 @@ def find(call: Call) -> None:
 
 def show(call: Call) -> None:
     """One message."""
-    with call.database.session() as session:
+    with call.database.looking() as session:
         whole = messages.find(session, call.arguments.id)
     if whole is None:
         raise NoSuchMessage(f"the log has no message {call.arguments.id}")
