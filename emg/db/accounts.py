@@ -131,7 +131,10 @@ def change(
     assert whole["name"] == name, "an account keeps its name"
     if whole["currency"] != account.currency and has_ledger(session, account):
         raise rows.fault("currency", f"can't be changed any more: there is money in {account.currency} on the account")
-    _set(account, whole, _customer(session, whole["customer"]))
+    customer = _customer(session, whole["customer"])
+    if customer is not account.customer:
+        _detach_people(session, account, customer)
+    _set(account, whole, customer)
     if access is not None:
         _set_access(account, access)
     after = texts(account)
@@ -199,6 +202,15 @@ def _customer(session: Session, name: str | None) -> Customer | None:
     if found is None:
         raise rows.fault("customer", f"there is no customer {name!r}")
     return found
+
+
+def _detach_people(session: Session, account: Account, customer: Customer | None) -> None:
+    """The people of the customer who had it don't send with it any more."""
+    strangers = [WebUser.account_id == account.id, WebUser.customer_id.is_not(None)]
+    if customer is not None:
+        strangers.append(WebUser.customer_id != customer.id)
+    left = {"account_id": None, "session_epoch": WebUser.session_epoch + 1}
+    session.execute(update(WebUser).where(*strangers).values(left))
 
 
 def _set(account: Account, whole: Mapping[str, Any], customer: Customer | None) -> None:

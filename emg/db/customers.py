@@ -14,7 +14,7 @@ from emg.db import changes
 from emg.db.audit import Actor
 from emg.db.changes import NotFound
 from emg.db.filters import holds
-from emg.db.models import Account, Customer, Invoice, Ledger, WebUser
+from emg.db.models import Account, Customer, HourlySummary, Invoice, Ledger, WebUser
 from emg.rules import rows
 from emg.rules.account_rows import CUSTOMER
 
@@ -110,7 +110,7 @@ def unlock(session: Session, actor: Actor, name: str) -> bool:
 
 
 def delete(session: Session, actor: Actor, name: str) -> None:
-    """Only one without accounts, people and invoices: who was ever charged stays in the books. Deleted accounts that no money was on let go of him."""
+    """Only one without accounts, people, messages and invoices: who was ever charged stays in the books. Deleted accounts that no money was on let go of him."""
     customer = find(session, name, lock=True)
     if kept := _kept_by(session, customer.id):
         raise rows.fault("name", f"{name} can't be deleted, there are {kept} of his; lock him instead")
@@ -126,6 +126,7 @@ def _kept_by(session: Session, number: int) -> str:
         "accounts": select(Account.id).where(Account.customer_id == number, Account.deleted.is_(None)),
         "ledger rows": select(Ledger.id).join(Account).where(Account.customer_id == number),
         "invoices": select(Invoice.id).where(Invoice.customer_id == number),
+        "messages": select(HourlySummary.id).where(HourlySummary.customer_id == number),
         "web users": select(WebUser.id).where(WebUser.customer_id == number),
     }
     return next((word for word, wanted in obstacles.items() if session.scalar(wanted.limit(1)) is not None), "")

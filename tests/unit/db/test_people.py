@@ -106,6 +106,19 @@ def test_an_account_of_another_customer_does_not_stay_with_him(house: Database) 
         assert people.values(session, people.find(session, "bob@acme"))["customer"] == "Acme"
 
 
+def test_who_lost_an_account_to_another_customer_does_not_send_with_it(house: Database) -> None:
+    with house.session() as session:
+        people.change(session, ANN, "olga", {"account": "acme"})
+        accounts.change(session, ANN, "acme", {"note": "still his"})
+        assert people.values(session, people.find(session, "bob@acme"))["account"] == "acme"
+    with house.session() as session:
+        accounts.change(session, ANN, "acme", {"customer": "Beta"})
+    with house.session() as session:
+        assert people.values(session, people.find(session, "bob@acme"))["account"] is None
+        assert people.values(session, people.find(session, "olga"))["account"] == "acme", "the house's people stay"
+    assert (epoch(house, "bob@acme"), epoch(house, "olga")) == (1, 1)
+
+
 def test_a_reset_takes_the_second_factor_too(house: Database) -> None:
     with house.session() as session:
         olga = people.find(session, "olga")
