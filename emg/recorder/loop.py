@@ -128,6 +128,7 @@ class Recorder:
         return read.more
 
     def _record(self, read: Rows, node: int, before: int) -> None:
+        self._look_for_gap(before, read.rows[0][0])
         fold = Fold(self._accounts(), node)
         aside: list[dict[str, Any]] = []
         for number, _at, count, body in read.rows:
@@ -159,6 +160,14 @@ class Recorder:
         standing.refused += len(aside) + len(refused)
         if fold.ended_twice:
             log.error("%d messages have ended twice; their first end stays", fold.ended_twice)
+
+    def _look_for_gap(self, before: int, first: int) -> None:
+        """The database was put back from an older copy than the spool reaches, or a damaged spool has lost events."""
+        if before and first > before + 1:
+            self.standing.last_error = (
+                f"between row {before} and row {first} events are missing in the spool: the log has a gap there"
+            )
+            log.error("%s", self.standing.last_error)
 
     def _keep_aside(self, told: list[dict[str, Any]]) -> None:
         if told:

@@ -24,6 +24,7 @@ from tests.bench import (
     open_reports,
     prices,
     queued,
+    recorder,
     routes,
     rule_tables,
     stand,
@@ -44,6 +45,7 @@ FIGURES: tuple[Any, ...] = (
     routes,
     prices,
     rule_tables,
+    recorder,
     text,
 )
 PAGE = ROOT / "docs" / "performance.md"

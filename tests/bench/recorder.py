@@ -57,8 +57,8 @@ def rows(scale: float) -> list[Row]:
         for with_text, name, targets in ((False, "", ("10,000", "40", "100")), (True, ", with texts", ("", "", ""))):
             rate, own, servers, memory = measure(server, messages, with_text=with_text)
             found += [
-                cells(f"**messages a second**{name}", rate, targets[0]),
-                cells(f"**CPU a message, together**{name}", f"**{own + servers:.1f} µs**", targets[1] and f"{targets[1]} µs"),
+                cells(f"messages a second{name}", f"**{rate:,.0f}**", targets[0]),
+                cells(f"CPU a message, together{name}", f"**{own + servers:.1f} µs**", targets[1] and f"{targets[1]} µs"),
                 cells(f"of it the recorder{name}", f"{own:.1f} µs", ""),
                 cells(f"of it mariadbd{name}", f"{servers:.1f} µs", ""),
                 cells(f"recorder's memory{name}", f"{memory:.0f} MiB", targets[2] and f"{targets[2]} MiB"),
