@@ -1,8 +1,9 @@
 """What the queues held at a start, and whose it is: where the accounts of each shared queue have got to (`emg.engine.turns`).
 
 The spool tells at once how much of a queue waits on disk and between which turns. Whose it is stands in the messages alone; they are read through
-once, beside the traffic. Until that is done nobody gets a turn before the last one on disk: no account can overtake itself, but for these
-seconds one that has nothing there waits behind those that have. When it cannot be done, that lasts until the backlog is through.
+once (a million in about a second), before anybody binds; when that takes too long, once more beside the traffic. Until it is done nobody gets a turn
+before the last one on disk: no account can overtake itself, but one that has nothing there waits behind those that have. When it
+cannot be done, that lasts until the backlog is through.
 """
 
 import logging
@@ -17,6 +18,8 @@ from emg.message import TURN_BITS
 from emg.spool.opening import Recovered
 
 PAGE = 2000
+PATIENCE = 5.0
+"""Seconds by which a start may be later for it."""
 _TURN = (1 << TURN_BITS) - 1
 
 log = logging.getLogger("emg.engine")
@@ -51,7 +54,7 @@ def take_turns(lanes: Lanes, recovered: Recovered) -> None:
 
 def shared(lanes: Lanes) -> list[int]:
     """The numbers of the queues with a backlog on disk that accounts may share."""
-    return [lane.number for lane in lanes.by_name.values() if lane.turns is not None and lane.spilled]
+    return [lane.number for lane in lanes.by_name.values() if lane.turns is not None and lane.tail.count]
 
 
 def accounts(queues: Iterable[int], db: sqlite3.Connection) -> Found:

@@ -167,7 +167,7 @@ class Deliverer:
     def recover(self, messages: list[Message], marked: set[int], port_of: dict[str, Port]) -> int:
         """After a start: queue what the spool held in memory; what was in flight may have been sent. Gives how many of those.
 
-        The first message of a queue that is on disk, where its lane's cursor stands, may have been loaded when the crash came, before
+        The first message of a queue that is on disk, where its tail's cursor stands, may have been loaded when the crash came, before
         others that were in memory all the time: those wait behind it now.
         """
         doubtful = 0
@@ -176,8 +176,9 @@ class Deliverer:
             lane.size += 1
             self._lanes.total += 1
             if message.id not in marked:
-                if lane.cursor is not None and lane.cursor < (message.order, message.id) and not message.due:
-                    lane.spill(message.order, message.id)
+                first = lane.tail.cursor
+                if first is not None and first < (message.order, message.id) and not message.due:
+                    lane.tail.spill(message.order, message.id)
                     self._spool.update(message, lane.number, SPILLED)
                 else:
                     self._lanes.put_back(message, lane, due=message.due, changed=False)

@@ -151,7 +151,7 @@ class Engine:
             self.lanes.shares = found = Shares()
             for message in self.lanes.in_memory():
                 found.add(message)
-            if any(lane.deferred or lane.spilled for lane in self.lanes.by_name.values()):
+            if any(lane.deferred or lane.tail.count for lane in self.lanes.by_name.values()):
                 self.inspect(shares.on_disk, found.learn)
 
 
@@ -203,10 +203,7 @@ def resume(engine: Engine, recovered: Recovered) -> None:
     lanes = engine.lanes
     for backlog in recovered.spilled:
         lane = lanes.get(backlog.queue)
-        before = (backlog.first, backlog.first_id - 1)
-        lane.cursor = before if lane.cursor is None else min(before, lane.cursor)
-        lane.last = max(lane.last, backlog.last)
-        lane.spilled += backlog.messages
+        lane.tail.found(backlog.messages, (backlog.first, backlog.first_id), backlog.last)
         lane.size += backlog.messages
         lanes.total += backlog.messages
         lanes.touch(lane)
@@ -223,8 +220,6 @@ def resume(engine: Engine, recovered: Recovered) -> None:
     doubtful = engine.deliverer.recover(recovered.resident, recovered.marked, engine.ports)
     engine.spool.forget_marks(highest_slot)
     engine.count_shares()
-    if backlogs.shared(lanes):
-        engine.inspect(partial(backlogs.accounts, backlogs.shared(lanes)), partial(backlogs.learn, lanes))
     engine.receiver.joiner.recover(held)
     if not recovered.clean:
         engine.reporter.repeats_until = time.time() + REPEAT_SECONDS
@@ -234,3 +229,19 @@ def resume(engine: Engine, recovered: Recovered) -> None:
         doubtful,
         recovered.open_reports,
     )
+    _learn_backlogs(engine)
+
+
+def _learn_backlogs(engine: Engine) -> None:
+    """Find out whose messages wait on disk: before anybody binds, but for a backlog of many millions."""
+    queues = backlogs.shared(engine.lanes)
+    if not queues:
+        return
+    query, learn = partial(backlogs.accounts, queues), partial(backlogs.learn, engine.lanes)
+    try:
+        found = engine.look(query, backlogs.PATIENCE)
+    except SpoolError as error:
+        log.warning("whose messages wait on disk is not known yet: %s", error)
+        engine.inspect(query, learn)
+    else:
+        learn(found, None)

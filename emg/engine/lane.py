@@ -2,7 +2,7 @@
 
 An outgoing connector has one lane; each account of an incoming connector has one (`connector/account`) for its delivery reports and
 incoming messages. Order is (order, id): priority, the account's turn among those that share the queue (`emg.engine.turns`), then arrival.
-Only the head is in memory, up to the *cursor*; what lies behind it is in the spool as *spilled* and is loaded page by page, what has
+Only the head is in memory; what lies behind it (`emg.engine.tail`) is in the spool as *spilled* and is loaded page by page, what has
 to wait for a time is *delayed* (a few, in memory) or *deferred* (in the spool).
 
 `pump` hands messages to carriers within window, rate, hold and pause. Messages to one destination stay on one carrier while
@@ -16,6 +16,7 @@ from heapq import heapify, heappop, heappush
 from itertools import islice
 
 from emg.engine.carrier import Carrier
+from emg.engine.tail import Tail
 from emg.engine.turns import Turns
 from emg.message import TURN_BITS, Message
 from emg.rules.pacing import TokenBucket
@@ -44,7 +45,6 @@ class Lane:
         "affinity",
         "cap",
         "carriers",
-        "cursor",
         "deferred",
         "delayed",
         "failures",
@@ -52,21 +52,16 @@ class Lane:
         "heap",
         "held",
         "in_flight",
-        "last",
-        "late",
         "name",
         "number",
         "on_stuck",
         "pacer",
         "paused_until",
-        "refilling",
         "reports_only",
-        "rewound",
         "sent",
         "size",
         "size_limit",
-        "spilled",
-        "spilled_since",
+        "tail",
         "turns",
         "waiting",
         "wake_planned",
@@ -81,18 +76,7 @@ class Lane:
         self.delayed: list[tuple[float, int, Message]] = []
         self.waiting: dict[int, Message] = {}
         """Everything in `heap` and `delayed` by id; what was taken out of here is skipped there."""
-        self.spilled = 0
-        """How many wait on disk and not in memory."""
-        self.spilled_since = 0
-        """How many of them began to after the page that is being read was asked for."""
-        self.cursor: tuple[int, int] | None = None
-        """(order, id) that all of those come after; None while nothing waits there: the head is open."""
-        self.rewound: tuple[int, int] | None = None
-        """Where the cursor has to go back to when the page that is being read has come."""
-        self.last = 0
-        """The highest order that waited there."""
-        self.late: list[Message] | None = None
-        """While a page is being read: what came in meanwhile and may belong before the page's end. It waits, and is not in the order yet."""
+        self.tail = Tail()
         self.turns = Turns() if shared else None
         """Where accounts share the queue."""
         self.deferred = 0
@@ -107,7 +91,6 @@ class Lane:
         self.paused_until = 0.0
         self.cap = UNLIMITED
         """Window that a throttling far side leaves us for now."""
-        self.refilling = False
         self.wake_planned = 0.0
         self.sent = self.failures = 0
         self.affinity = False
@@ -127,39 +110,20 @@ class Lane:
     @property
     def spilled_count(self) -> int:
         """How many wait on disk behind the head."""
-        return self.spilled
+        return self.tail.count
 
     def stays(self, order: int, room: int) -> bool:
         """A message of this order belongs in memory: the head is open and has room, or ends behind it.
 
         What is before the head's end never waits for a page, also when the head is full; `Lanes` cuts it when it gets too long.
         """
-        cursor = self.cursor
+        tail = self.tail
+        cursor = tail.cursor
         if cursor is None:
             if len(self.waiting) < room:
                 return True
-            cursor = self.cursor = max(((entry[0], entry[1]) for entry in self.heap), default=(-1, 0))
+            cursor = tail.cursor = max(((entry[0], entry[1]) for entry in self.heap), default=(-1, 0))
         return order < cursor[0]
-
-    def spill(self, order: int, message_id: int) -> None:
-        """A message waits on disk from now on, perhaps before others that were loaded already."""
-        self.spilled += 1
-        self.spilled_since += 1
-        self.last = max(self.last, order)
-        before = (order, message_id - 1)
-        if self.cursor is None or before < self.cursor:
-            self.cursor = before
-        self._rewind(before)
-
-    def reread(self, order: int, message_id: int) -> None:
-        """A message that waits on disk was changed there: the page that is being read now does not bring it."""
-        if self.refilling:
-            self.spilled_since += 1
-        self._rewind((order, message_id - 1))
-
-    def _rewind(self, before: tuple[int, int]) -> None:
-        if self.refilling and (self.rewound is None or before < self.rewound):
-            self.rewound = before
 
     def push(self, message: Message) -> None:
         """Put a message into memory, in its place."""
@@ -210,10 +174,11 @@ class Lane:
         del heap[count:]
         self.heap = heap
         end = heap[-1][:2]
-        self.cursor = end if self.cursor is None else min(self.cursor, end)
+        tail = self.tail
+        tail.cursor = end if tail.cursor is None else min(tail.cursor, end)
         for message in over:
             del waiting[message.id]
-            self.spill(message.order, message.id)
+            tail.spill(message.order, message.id)
         return over
 
     def pump(self, now: float, assign: Callable[["Lane", Carrier, Message], bool]) -> float:

@@ -107,7 +107,7 @@ class Lanes:
 
     def place(self, message: Message, lane: Lane) -> int:
         """Put a message that is not in the lane, or not in memory, where its order wants it; gives the place for the spool."""
-        if lane.cursor is None and self.total <= CROWD and len(lane.waiting) < lane.head_limit:
+        if lane.tail.cursor is None and self.total <= CROWD and len(lane.waiting) < lane.head_limit:
             lane.push(message)
             return RESIDENT
         order = message.order
@@ -115,25 +115,25 @@ class Lanes:
         if lane.stays(order, room) and (len(lane.heap) < 2 * lane.head_limit or self._fits(lane, order)):
             lane.push(message)
             return RESIDENT
-        if lane.late is not None and order < lane.last and len(lane.late) < LATE_LIMIT:
+        late = lane.tail.late
+        if late is not None and order < lane.tail.last and len(late) < LATE_LIMIT:
             lane.waiting[message.id] = message
-            lane.late.append(message)
+            late.append(message)
             return RESIDENT
-        lane.spill(order, message.id)
+        lane.tail.spill(order, message.id)
         return SPILLED
 
     def _fits(self, lane: Lane, order: int) -> bool:
         """The head is twice as long as it should be: what is behind its proper length goes to disk. While that is read it may grow a little more."""
-        if lane.refilling or lane.cursor is None:
+        if lane.tail.reading or lane.tail.cursor is None:
             return len(lane.heap) < 4 * lane.head_limit
         for message in lane.cut(lane.head_limit):
             self.changed(message.id)
             self.spool.update(message, lane.number, SPILLED)
         return lane.stays(order, lane.head_limit)
 
-    def place_late(self, lane: Lane) -> None:
-        """The page is here: what came in meanwhile goes before its end, or behind it to disk."""
-        late, lane.late = lane.late or (), None
+    def place_late(self, lane: Lane, late: list[Message]) -> None:
+        """A page is here: what came in meanwhile goes before its end, or behind it to disk."""
         for message in late:
             if lane.waiting.get(message.id) is not message:
                 continue
@@ -159,7 +159,7 @@ class Lanes:
         if message.due:
             lane.deferred -= 1
         else:
-            lane.spilled = max(0, lane.spilled - 1)
+            lane.tail.gone()
             # it may have gone there after it came in, which is settlement and does not fail with the commit
             self.spool.drop(message.id)
 
@@ -185,7 +185,7 @@ class Lanes:
             again = lane.pump(now, self._assign)
             if again:
                 self._plan_wake(lane, again, now)
-            if lane.cursor is not None and len(lane.heap) <= lane.head_limit // 2:
+            if lane.tail.cursor is not None and len(lane.heap) <= lane.head_limit // 2:
                 paging.refill(self, lane)
 
     def _plan_wake(self, lane: Lane, at: float, now: float) -> None:
@@ -216,7 +216,7 @@ class Lanes:
         lane.unstick(message)
         self.spool.mark(carrier)
         self._dirty[lane] = None
-        if lane.heap or lane.spilled:
+        if lane.heap or lane.tail.count:
             self.spool.plan()
         carrier.advance()
         return lane
@@ -307,7 +307,7 @@ class Lanes:
         if place == DEFERRED:
             lane.deferred -= 1
         else:
-            lane.spilled = max(0, lane.spilled - 1)
+            lane.tail.gone()
         self.end(message, lane, cause)
 
     def rewrite(self, message: Message, place: int) -> None:
@@ -317,7 +317,7 @@ class Lanes:
         if place != RESIDENT:
             self.changed(message.id)
         if place == SPILLED:
-            lane.reread(message.order, message.id)
+            lane.tail.reread(message.order, message.id)
 
     def take(self, message: Message) -> Lane | None:
         """Take a waiting message out, to be settled by the caller; None when it does not wait in memory."""

@@ -104,8 +104,8 @@ class Sweep:
             self.fault = str(error)
         finally:
             if claimed:
-                lane.refilling = False
-                lane.rewound = None  # nothing was loaded that the cursors would have gone past
+                lane.tail.reading = False
+                lane.tail.rewound = None  # nothing was loaded that the cursors would have gone past
             self._engine.lanes.touch(lane)
             self.over.set()
 
@@ -122,11 +122,11 @@ class Sweep:
     def _claim(self) -> bool:
         """Keep the queue's head from being refilled."""
         deadline = time.monotonic() + CLAIM_SECONDS
-        while self.lane.refilling:
+        while self.lane.tail.reading:
             if time.monotonic() > deadline:
                 raise Stopped("the queue is being read and that does not end")
             gevent.sleep(0.01)
-        self.lane.refilling = True
+        self.lane.tail.reading = True
         return True
 
     def _in_memory(self) -> None:
@@ -225,7 +225,7 @@ class Move(Act):
         if place == DEFERRED:
             lane.deferred -= 1
         else:
-            lane.spilled = max(0, lane.spilled - 1)
+            lane.tail.gone()
         self._place(lane, message, in_memory=False)
 
     def _check(self) -> None:

@@ -9,6 +9,8 @@ import logging
 import sqlite3
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from emg.engine.lane import Lane
 from emg.errors import Cause, SpoolError
 from emg.message import Message
@@ -28,13 +30,12 @@ log = logging.getLogger("emg.engine")
 
 def refill(lanes: "Lanes", lane: Lane) -> None:
     """Load the next page of what waits on disk behind the head."""
-    if lane.refilling or lane.cursor is None:
+    tail = lane.tail
+    if tail.reading or tail.cursor is None:
         return
-    lane.refilling = True
-    lane.late = []
-    lane.spilled_since = 0
+    tail.begin()
     limit = min(PAGE, lane.head_limit)
-    after = (lane.number, *lane.cursor, limit)
+    after = (lane.number, *tail.cursor, limit)
 
     def query(db: sqlite3.Connection) -> list[_PageRow]:
         text = (
@@ -44,29 +45,28 @@ def refill(lanes: "Lanes", lane: Lane) -> None:
         return db.execute(text, after).fetchall()
 
     def loaded(rows: list[_PageRow] | None, _error: SpoolError | None) -> None:
-        lane.refilling = False
         for order, number, body in rows or ():
-            lane.cursor = (order, number)
+            tail.cursor = (order, number)
             if not lanes.stale(number, page) and not lane.holds(number):
-                message = decode_message(body)
-                message.queue = lane.name
-                lane.push(message)
-                lane.spilled = max(0, lane.spilled - 1)
-        if rows is not None and len(rows) < limit:  # the last one
-            lane.spilled = lane.spilled_since
-            if not lane.spilled:
-                lane.cursor = None
-                lane.last = 0
-        if lane.cursor is not None and lane.rewound is not None:
-            lane.cursor = min(lane.cursor, lane.rewound)
-        lane.rewound = None
-        lanes.place_late(lane)
+                tail.gone()
+                _load(lane, number, body)
+        lanes.place_late(lane, tail.end(last_page=rows is not None and len(rows) < limit))
         lanes.touch(lane)
         lanes.page_read()
 
     page = lanes.begin_page()
     # With pauses after failures: the lane that stays hungry asks again at once.
     rereading.read(lanes.spool, f"queue {lane.name}", query, loaded)
+
+
+def _load(lane: Lane, number: int, body: bytes) -> None:
+    try:
+        message = decode_message(body)
+    except msgspec.MsgspecError as error:  # it stays where it is, and stops nobody
+        log.error("queue %s: message %d on disk is damaged: %s", lane.name, number, error)
+        return
+    message.queue = lane.name
+    lane.push(message)
 
 
 def wake_deferred(lanes: "Lanes", now: float) -> None:
@@ -114,7 +114,7 @@ def _wake(lanes: "Lanes", lane: Lane, message: Message, page: int) -> bool:
 
 def end_expired(lanes: "Lanes", now: float) -> None:
     """End what expired on disk."""
-    if lanes.expiring or not any(lane.deferred or lane.spilled for lane in lanes.by_name.values()):
+    if lanes.expiring or not any(lane.deferred or lane.tail.count for lane in lanes.by_name.values()):
         return
     lanes.expiring = True
 

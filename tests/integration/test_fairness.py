@@ -70,7 +70,6 @@ def test_a_bulk_of_fifty_thousand_keeps_nobody_waiting(tmp_path):
         gateway.start()
         session = operator.session()
         with Esme.bound(gateway.port(), "single") as single:
-            gateway.wait_for_log("whose messages wait on disk is known", seconds=30.0)
             single.accepted(AFTER + "000000")
             assert until(session, AFTER) <= QUANTUM + ON_SESSION
     operator.close()

@@ -16,7 +16,7 @@ from emg.engine import paging
 from emg.engine.engine import Engine
 from emg.engine.operations import Selection
 from emg.engine.turns import QUANTUM
-from emg.errors import Cause
+from emg.errors import Cause, SpoolError
 from emg.message import TURN_BITS, Want
 from tests.engines import SmallEngine, short
 
@@ -132,14 +132,14 @@ def test_what_comes_while_a_page_is_read_does_not_wait_for_the_next_one(start):
     bulk = small.submit(400, from_account("acme"))
     lane = small.lanes.get("one")
     slow = Slow(small, window=40, hand_over=True)
-    assert lane.refilling
+    assert lane.tail.reading
     assert not lane.heap
     origin, sender = small.engine.ports["customers"], small.engine.sender("other")
     single = small.engine.receiver.receive(from_account("other")(0), origin, sender, lambda _a, _e: None, None)
     late = small.engine.receiver.receive(from_account("acme")(0), origin, sender, lambda _a, _e: None, None)
-    assert lane.late, "it waits for the page"
+    assert lane.tail.late, "it waits for the page"
     assert small.spool.flush()
-    wait(lambda: not lane.refilling and len(slow.sent) == 40)
+    wait(lambda: not lane.tail.reading and len(slow.sent) == 40)
     assert slow.until(single) <= QUANTUM
     slow.answer(1000)
     assert in_order(slow.sent, [*bulk, late])
@@ -236,8 +236,6 @@ def test_after_a_restart_a_single_message_still_passes(start):
     small.engine.deliverer.release(slow.port, slow.carrier)
     before = list(slow.sent)
     small = start(head=20)
-    levels = small.lanes.get("one").turns._levels
-    wait(lambda: not any(level.floor for level in levels.values()))
     (single,) = small.submit(1, from_account("other"))
     more = small.submit(30, from_account("acme"))
     slow = Slow(small)
@@ -252,7 +250,10 @@ def test_until_the_backlog_is_known_nobody_overtakes_himself(start, monkeypatch)
     bulk = small.submit(300, from_account("acme"))
     hidden = small.submit(100, from_account("other"))
 
-    monkeypatch.setattr(Engine, "inspect", lambda *_: None)
+    def too_slow(*_arguments):
+        raise SpoolError("not read in time")
+
+    monkeypatch.setattr(Engine, "look", too_slow)
     small = start(head=20)
     more = small.submit(30, from_account("other")) + small.submit(30, from_account("acme"))
     slow = Slow(small)
@@ -292,7 +293,7 @@ def test_what_went_to_disk_before_it_was_kept_is_not_there_when_it_was_not(start
     small = start(head=20)
     bulk = small.submit(100, from_account("acme"))
     lane = small.lanes.get("one")
-    before = lane.spilled
+    before = lane.tail.count
     (pages,) = small.spool._db.execute("PRAGMA page_count").fetchone()
     small.spool._db.execute(f"PRAGMA max_page_count = {pages}")
     origin, refused = small.engine.ports["customers"], []
@@ -300,7 +301,7 @@ def test_what_went_to_disk_before_it_was_kept_is_not_there_when_it_was_not(start
         message = from_account(f"account{number % 12}", body=b"x" * 140)(0)
         sender = small.engine.sender(message.account)
         small.engine.receiver.receive(message, origin, sender, lambda _a, error: refused.append(error), None)
-    assert lane.spilled > before + 20, "some were cut off, and are not on disk yet"
+    assert lane.tail.count > before + 20, "some were cut off, and are not on disk yet"
     with gevent.Timeout(SECONDS):
         while len(refused) < 12 * QUANTUM:
             gevent.sleep(0.01)
@@ -327,7 +328,7 @@ def test_what_came_late_to_a_page_whose_commit_failed_is_gone(start):
     lane.heap.clear()
     small.lanes.touch(lane)
     small.lanes.pump()
-    assert lane.late == []
+    assert lane.tail.late == []
     (pages,) = small.spool._db.execute("PRAGMA page_count").fetchone()
     small.spool._db.execute(f"PRAGMA max_page_count = {pages}")
     origin, refused = small.engine.ports["customers"], []
@@ -335,13 +336,13 @@ def test_what_came_late_to_a_page_whose_commit_failed_is_gone(start):
         message = from_account(f"account{number}", body=b"x" * 140)(0)
         sender = small.engine.sender(message.account)
         small.engine.receiver.receive(message, origin, sender, lambda _a, error: refused.append(error), None)
-    assert len(lane.late) > 100
+    assert len(lane.tail.late) > 100
     with gevent.Timeout(SECONDS):
         while len(refused) < 200:
             gevent.sleep(0.01)
     small.spool._db.execute("PRAGMA max_page_count = 1000000")
     with gevent.Timeout(SECONDS):
-        while small.spool.full_since or lane.refilling:
+        while small.spool.full_since or lane.tail.reading:
             gevent.sleep(0.01)
     assert len({str(error) for error in refused}) == 1, "they came in one commit"
     slow = Slow(small)

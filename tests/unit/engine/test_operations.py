@@ -139,7 +139,7 @@ def test_a_page_that_was_read_before_brings_nothing_back(small: SmallEngine) -> 
     one.heap.clear()
     small.lanes.touch(one)
     small.lanes.pump()  # asks for the page
-    assert one.refilling
+    assert one.tail.reading
     done(small.operations.move(one, two, Selection()))
     assert small.count("one") == 0
     assert small.count("two") == 80

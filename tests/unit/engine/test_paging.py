@@ -22,3 +22,16 @@ def test_a_queue_that_cannot_be_read_is_asked_for_with_pauses_and_goes_on_in_its
     told = [record.levelno for record in caplog.records if "queue one cannot be read" in record.message]
     assert told == [logging.WARNING, logging.ERROR, logging.WARNING], "twice a series of four"
     small.close()
+
+
+def test_a_damaged_row_stops_nobody(tmp_path, caplog):
+    small = SmallEngine(tmp_path, head=20)
+    ids = small.submit(100)
+    small.spool.execute("UPDATE message SET body = X'c1c1' WHERE id = ?", (ids[50],))
+    _carrier, sent = small.carrier("one")
+    with gevent.Timeout(20):
+        while small.lanes.get("one").size > 1:
+            gevent.sleep(0.001)
+    assert sent == ids[:50] + ids[51:]
+    assert f"message {ids[50]} on disk is damaged" in caplog.text
+    small.close()
