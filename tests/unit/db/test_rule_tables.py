@@ -3,7 +3,9 @@
 import datetime as dt
 import json
 import random
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import msgspec
@@ -248,6 +250,38 @@ def test_what_is_written_is_what_the_models_and_the_gateway_read(database: Datab
     found, faults = prices_of(snapshot.rows)
     assert not faults
     assert sorted(found, key=made_id) == sorted(rows, key=made_id)
+
+
+def test_two_imports_at_once_leave_one_of_the_files(database: Database) -> None:
+    """The second waits for the first; without that each would add to what it read."""
+    files = [[Route(number, f"{first}{number}", "", "", ("op1",)) for number in range(300)] for first in (4, 5)]
+    start = threading.Barrier(2)
+
+    def bring(rows: list[Route]) -> None:
+        start.wait(10)
+        with database.session() as session:
+            ROUTES.replace(session, WHO, rows)
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(bring, rows) for rows in files]:
+            done.result(30)
+    with database.session() as session:
+        kept = {row.prefix for row in ROUTES.load(session)}
+        assert revisions.current(session)["route"] == 2
+    assert kept in [{row.prefix for row in rows} for rows in files]
+
+
+def test_an_import_that_fails_changes_nothing(database: Database, case: Case) -> None:
+    with database.session() as session:
+        case.table.replace(session, WHO, case.parse(case.text))
+        before = case.table.export(session)
+    with pytest.raises(ZeroDivisionError), database.session() as session:
+        case.table.replace(session, WHO, [case.more])
+        raise ZeroDivisionError
+    with database.session() as session:
+        assert case.table.export(session) == before
+        assert revisions.current(session)[case.table.subject] == 1
+    assert len(audits(database)) == 1
 
 
 def test_prices_found_by_what_they_are_for_and_when(database: Database) -> None:
