@@ -11,7 +11,7 @@ import datetime as dt
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,6 +51,9 @@ from emg.rules.snapshot import (
 )
 
 Cells = list[Any]
+Block = list[Cells]
+BLOCK: Final = 1000
+_FAULTS: Final = (msgspec.ValidationError, ValueError, OverflowError)
 EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _PLACE: Final = re.compile(r" - at `\$\[(\d+)\].*")
 
@@ -121,11 +124,15 @@ def _take(connection: Connection, subject: str, number: int, source: str) -> Sna
     skipped: list[Skipped] = []
     kind = ROWS[subject]
     fields = kind.__struct_fields__
-    for cells in read(connection):
+    for block in read(connection):
         try:
-            rows.append(msgspec.convert(cells, kind, strict=False))
-        except (msgspec.ValidationError, ValueError, OverflowError) as error:
-            skipped.append(_skipped(subject, cells, fields, names, str(error)))
+            rows += msgspec.convert(block, list[kind], strict=False)  # type: ignore[valid-type]  # chosen by name
+        except _FAULTS:
+            for cells in block:
+                try:
+                    rows.append(msgspec.convert(cells, kind, strict=False))
+                except _FAULTS as error:
+                    skipped.append(_skipped(subject, cells, fields, names, str(error)))
     return Snapshot(Header(subject, number, taken, source, len(rows), skipped), rows)
 
 
@@ -137,32 +144,42 @@ def _skipped(subject: str, cells: Cells, fields: Sequence[str], names: int, faul
     return Skipped(subject, number, called, field, _PLACE.sub("", fault))
 
 
-def _raw(connection: Connection, model: type[Base], names: Sequence[str], order: str = "id") -> Iterator[Cells]:
+def _blocks(connection: Connection, model: type[Base], names: Sequence[str], order: str = "id") -> Iterator[Block]:
     """Rows as the driver has them: one value that makes no sense must not hide the others."""
     table = model.__table__
     plain = [type_coerce(table.c[name], NullType()) for name in names]
     if connection.dialect.name == "sqlite":
-        yield from map(list, connection.execute(select(*plain).order_by(table.c[order], table.c.id)))
+        found = connection.execute(select(*plain).order_by(table.c[order], table.c.id))
+        yield from (list(map(list, block)) for block in found.partitions(BLOCK))
         return
-    decode = msgspec.json.Decoder(list[Any]).decode
+    decode = msgspec.json.Decoder(list[list[Any]]).decode
     array = type_coerce(func.json_array(*plain), NullType())
-    texts: Iterable[Any] = connection.execute(select(array).order_by(table.c[order], table.c.id)).scalars()
-    yield from map(decode, texts)
+    texts: Any = connection.execute(select(array).order_by(table.c[order], table.c.id)).scalars()
+    for block in texts.partitions(BLOCK):
+        yield decode(f"[{','.join(block)}]")
 
 
-def _plain(model: type[Base], kind: type[Row]) -> Callable[[Connection], Iterator[Cells]]:
+def _raw(connection: Connection, model: type[Base], names: Sequence[str], order: str = "id") -> Iterator[Cells]:
+    """The same row by row."""
+    for block in _blocks(connection, model, names, order):
+        yield from block
+
+
+def _plain(model: type[Base], kind: type[Row]) -> Callable[[Connection], Iterator[Block]]:
     """A table whose columns are the row's fields."""
-    return lambda connection: _raw(connection, model, kind.__struct_fields__)
+    return lambda connection: _blocks(connection, model, kind.__struct_fields__)
 
 
-def _prices(connection: Connection) -> Iterator[Cells]:
+def _prices(connection: Connection) -> Iterator[Block]:
     fields = PriceRow.__struct_fields__
-    moments = fields.index("valid_from"), fields.index("valid_until")
-    for cells in _plain(Price, PriceRow)(connection):
-        for place in moments:
-            if cells[place] is not None:
-                cells[place] = _seconds(cells[place])
-        yield cells
+    begin, end = fields.index("valid_from"), fields.index("valid_until")
+    for block in _blocks(connection, Price, fields):
+        for cells in block:
+            if cells[begin] is not None:
+                cells[begin] = _seconds(cells[begin])
+            if cells[end] is not None:
+                cells[end] = _seconds(cells[end])
+        yield block
 
 
 def _seconds(moment: Any) -> Any:
@@ -175,33 +192,35 @@ def _seconds(moment: Any) -> Any:
     return (moment.replace(tzinfo=dt.UTC) - EPOCH).total_seconds() if isinstance(moment, dt.datetime) else moment
 
 
-def _accounts(connection: Connection) -> Iterator[Cells]:
+def _accounts(connection: Connection) -> Iterator[Block]:
     customers = {cells[0]: cells for cells in _raw(connection, Customer, ("id", "name", "locked"))}
     access: dict[Any, Cells] = {}
     for account, network, connector in _raw(connection, AccountAccess, ("account_id", "network", "connector")):
         access.setdefault(account, []).append((network, connector))
     fields = AccountRow.__struct_fields__
     own = [name for name in fields if name not in ("customer", "customer_locked", "access")]
+    block = []
     for cells in _raw(connection, Account, (*own, "deleted")):
         values = dict(zip(own, cells, strict=False))
         if cells[-1] is not None:
             continue  # deleted; only its ledger still speaks of it
         _number, customer, locked = customers.get(values["customer_id"], (None, "", False))
         values |= {"customer": customer, "customer_locked": locked, "access": access.get(values["id"], [])}
-        yield [values[name] for name in fields]
+        block.append([values[name] for name in fields])
+    yield block
 
 
-def _connectors(connection: Connection) -> Iterator[Cells]:
+def _connectors(connection: Connection) -> Iterator[Block]:
     lines: dict[Any, Cells] = {}
     names = ("connector_id", "keyword", "value", "disabled")
     for connector, keyword, value, disabled in _raw(connection, ConnectorOption, names, order="position"):
         if not disabled:
             lines.setdefault(connector, []).append((keyword, value))
-    for number, name, disabled in _raw(connection, Connector, ("id", "name", "disabled"), order="position"):
-        yield [number, name, lines.get(number, []), disabled]
+    found = _raw(connection, Connector, ("id", "name", "disabled"), order="position")
+    yield [[number, name, lines.get(number, []), disabled] for number, name, disabled in found]
 
 
-_READERS: Final[Mapping[str, tuple[Callable[[Connection], Iterator[Cells]], int]]] = {
+_READERS: Final[Mapping[str, tuple[Callable[[Connection], Iterator[Block]], int]]] = {
     "account": (_accounts, AccountRow.__struct_fields__.index("name")),
     "connector": (_connectors, ConnectorRow.__struct_fields__.index("name")),
     "route": (_plain(Route, RouteRow), RouteRow.__struct_fields__.index("prefix")),
