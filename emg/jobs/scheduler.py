@@ -264,7 +264,9 @@ def main(argv: list[str]) -> int:
     if config.database is None:
         raise DatabaseError(f"{config.file} names no database: set DATABASE, then run `emg db upgrade`")
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    logging.getLogger("apscheduler").setLevel(
+        logging.ERROR
+    )  # what it warns of, a database that is away, we tell ourselves
     os.umask(0o027)
     scheduler = Scheduler(Database(config.database), max(0.3, arguments.lease))
     for number in (signal.SIGTERM, signal.SIGINT):

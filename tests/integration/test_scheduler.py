@@ -1,0 +1,130 @@
+"""`emg scheduler` as real programs: one of two runs the jobs, another takes over when it dies, and a database that goes away comes back."""
+
+import datetime as dt
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import delete, select
+
+from emg.db import duties, schema
+from emg.db.engine import Database, DatabaseError
+from emg.db.models import JobRun, Lease
+from tests.databases import MariaDb
+from tests.gateways import Program, eventually
+
+LEASE = "1.5"
+Start = Callable[[str], Program]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    running: list[Program] = []
+
+    def run(url: str) -> Program:
+        config = tmp_path / "server.cfg"
+        config.write_text(f"DATABASE={url}\n")
+        running.append(
+            Program(["scheduler", "-c", str(config), "--lease", LEASE], tmp_path / f"scheduler{len(running)}.log")
+        )
+        return running[-1]
+
+    yield run
+    for program in running:
+        program.kill()
+
+
+def owner(database: Database) -> int:
+    """The process that has the lease; 0 for none."""
+    with database.session() as session:
+        found = session.scalar(select(Lease).where(Lease.until > duties.now(session)))
+        return int(found.owner.split(":")[1]) if found else 0
+
+
+def has_run(database: Database, name: str) -> bool:
+    with database.session() as session:
+        found = session.get(JobRun, name)
+        return found is not None and found.success is not None
+
+
+def cut_off(database: Database, name: str) -> None:
+    """As if its program had died while it ran."""
+    with database.session() as session:
+        session.execute(delete(JobRun))
+        session.add(JobRun(name=name, started=dt.datetime.now(dt.UTC), result="", error="", failures=0))
+
+
+def test_one_of_two_runs_the_jobs_and_the_other_takes_over_when_it_is_killed(
+    database: Database, database_url: str, start: Start
+) -> None:
+    programs = {program.pid: program for program in (start(database_url), start(database_url))}
+    first = eventually(lambda: owner(database), 20)
+    assert first in programs
+    other = next(program for pid, program in programs.items() if pid != first)
+    eventually(lambda: "runs the jobs" in programs[first].printed(), 20)
+    cut_off(database, "summary")
+    assert not has_run(database, "summary")
+    programs[first].kill()
+    eventually(lambda: owner(database) == other.pid, 20, wanted="the other takes over")
+    eventually(lambda: has_run(database, "summary"), 20, wanted="the job that was cut off runs again")
+    assert "runs the jobs" in other.printed()
+
+
+def test_one_that_stops_gives_the_lease_back(database: Database, database_url: str, start: Start) -> None:
+    program = start(database_url)
+    eventually(lambda: owner(database) == program.pid, 20)
+    program.signal(signal.SIGTERM)
+    assert program.wait() == 0
+    assert owner(database) == 0
+    with database.session() as session:
+        assert session.scalars(select(Lease)).all() == []
+
+
+def test_it_goes_on_when_the_database_is_back(own_mariadb: MariaDb, start: Start) -> None:
+    url = own_mariadb.url()
+    database = Database(url)
+    schema.upgrade(database)
+    program = start(url)
+    eventually(lambda: "runs the jobs" in program.printed(), 20)
+    cut_off(database, "summary")
+    database.close()
+    own_mariadb.kill()
+    eventually(lambda: "the lease is lost" in program.printed(), 30)
+    assert program.alive
+    own_mariadb.start()
+    eventually(lambda: quiet(lambda: owner(database) == program.pid), 30)
+    eventually(lambda: has_run(database, "summary"), 20)
+    assert "the database can be used again" in program.printed()
+    assert "Traceback" not in program.printed()
+    database.close()
+
+
+def test_it_starts_before_the_database(own_mariadb: MariaDb, start: Start) -> None:
+    url = own_mariadb.url()
+    own_mariadb.stop()
+    program = start(url)
+    eventually(lambda: "the database" in program.printed(), 20)
+    own_mariadb.start()
+    eventually(lambda: "run `emg db upgrade`" in program.printed(), 20, wanted="a sentence about the missing tables")
+    database = Database(url)
+    schema.upgrade(database)
+    eventually(lambda: owner(database) == program.pid, 20)
+    database.close()
+
+
+def quiet(look: Callable[[], bool]) -> bool:
+    """False while the database is away."""
+    try:
+        return look()
+    except DatabaseError:
+        return False
+
+
+@pytest.mark.parametrize(("config", "sentence"), [("", "names no database"), ("DATABASE=nonsense\n", "DATABASE")])
+def test_a_configuration_without_database_is_a_sentence(tmp_path: Path, config: str, sentence: str) -> None:
+    (tmp_path / "server.cfg").write_text(config)
+    program = Program(["scheduler", "-c", str(tmp_path / "server.cfg")], tmp_path / "log")
+    assert program.wait() == 1
+    assert sentence in program.printed()
+    assert "Traceback" not in program.printed()
