@@ -152,9 +152,19 @@ def _read(row: Keyword, setting: Setting, folder: str) -> Any:
     if setting.value is None and not row.kind.bare:
         raise ValueError(f"needs a value: {row.kind.says}")
     value = row.kind.parse("1" if setting.value is None else setting.value)
+    if row.kind.reads is Reads.URL:
+        return _resolved(value, folder)
     if row.kind.reads is not Reads.NOTHING:
         return posixpath.join(folder, value)
     return value
+
+
+def _resolved(url: str, folder: str) -> str:
+    """`sqlite:///emg.db` names a file in the folder; `sqlite:////var/lib/emg/emg.db` says itself where it is."""
+    scheme, mark, path = url.partition(":///")
+    if not scheme.startswith("sqlite") or not path or path.startswith((":memory:", "file:")):
+        return url
+    return f"{scheme}{mark}{posixpath.join(folder, path)}"
 
 
 def _unknown(type: str, setting: Setting, findings: Findings) -> None:  # noqa: A002 -- as above

@@ -30,6 +30,8 @@ class Reads(StrEnum):
     NOTHING = ""
     FILE = "file"
     PLACE = "place"
+    URL = "url"
+    """A URL; the file that an SQLite one names is resolved."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -392,9 +392,9 @@ URL = re.compile(r"[a-z][a-z0-9+]*://\S+", re.ASCII)
 def _parse_url(value: str) -> str:
     if not URL.fullmatch(value):
         raise ValueError(
-            "must be a URL such as mysql+pymysql://user:password@host/name or sqlite:////var/lib/emg/emg.db"
+            "must be a URL such as mysql+pymysql://user:password@host/name, sqlite:////var/lib/emg/emg.db or sqlite:///emg.db"
         )
     return value
 
 
-DATABASE_URL = Kind("URL", "a database URL", _parse_url)
+DATABASE_URL = Kind("URL", "a database URL", _parse_url, reads=Reads.URL)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from emg.config.load import LARGEST_FILE, ConfigFaults, load
+from emg.config.load import LARGEST_FILE, ConfigFaults, load, load_text
 
 TLS = """\
 CONNECTOR a <
@@ -96,3 +96,17 @@ def test_variables_come_from_the_environment_of_the_program(tmp_path: Path, monk
 def test_a_name_that_no_file_can_have_is_a_fault(tmp_path: Path) -> None:
     main = write(tmp_path / "server.cfg", f"ROUTES={'x' * 300}")
     assert "file name too long" in faults(main)[0]
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("sqlite:///emg.db", "sqlite:////etc/emg/emg.db"),
+        ("sqlite:///data/emg.db", "sqlite:////etc/emg/data/emg.db"),
+        ("sqlite:////var/lib/emg.db", "sqlite:////var/lib/emg.db"),
+        ("sqlite:///:memory:", "sqlite:///:memory:"),
+        ("mysql+pymysql://emg:secret@127.0.0.1/emg", "mysql+pymysql://emg:secret@127.0.0.1/emg"),
+    ],
+)
+def test_the_file_of_an_embedded_database_stands_in_the_folder_of_the_configuration(given, read):
+    assert load_text(f"DATABASE={given}\n", folder="/etc/emg").database == read
