@@ -217,3 +217,15 @@ def test_a_second_program_on_the_same_spool_says_so(tmp_path):
     with pytest.raises(EmgError, match="another recorder works on the spool"):
         program.main(["-c", str(tmp_path / "server.cfg")])
     os.close(lock)
+
+
+def test_events_that_are_gone_from_the_spool_are_told_of(recorder, database, tmp_path, caplog):
+    file = make_spool(tmp_path / "spool", [[accepted(1)], [accepted(2)]])
+    recorder.step()
+    more(tmp_path, [accepted(3)], [accepted(4)])
+    with contextlib.closing(connect(file)) as db:
+        db.execute("DELETE FROM outbox WHERE seq = 3")
+    recorder.step()
+    assert ids(database) == [1, 2, 4]
+    assert "between row 2 and row 4" in caplog.text
+    assert "between row 2 and row 4" in recorder.standing.last_error
