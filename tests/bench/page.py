@@ -28,6 +28,7 @@ from tests.bench import (
     routes,
     rule_tables,
     stand,
+    summary,
     text,
     throughput,
     window,
@@ -46,6 +47,7 @@ FIGURES: tuple[Any, ...] = (
     prices,
     rule_tables,
     recorder,
+    summary,
     text,
 )
 PAGE = ROOT / "docs" / "performance.md"
