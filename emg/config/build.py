@@ -178,5 +178,17 @@ def _unknown(type: str, setting: Setting, findings: Findings) -> None:  # noqa: 
         right = " or ".join(f"in a {place} section" if place else "at the top level" for place in places)
         reason = f"{name} does not belong here; it stands {right}"
     else:
-        reason = f"{name} is not a keyword{nearest(name, TABLES[type])}"
+        reason = f"{name} is not a keyword{_meant(type, name)}"
     findings.fault(setting.file, setting.line, reason)
+
+
+def _meant(type: str, name: str) -> str:  # noqa: A002 -- as above
+    """The tail of a sentence: the keyword most like it, of this section or else of another."""
+    if hint := nearest(name, TABLES[type]):
+        return hint
+    for place, rows in TABLES.items():
+        if close := get_close_matches(name, list(rows), 1):
+            return (
+                f" (did you mean {close[0]}, which stands {f'in a {place} section' if place else 'at the top level'}?)"
+            )
+    return ""

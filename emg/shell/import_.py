@@ -2,7 +2,7 @@
 
 Connectors, users, plugins and the tables that the file names are taken over in one transaction; what was left out is listed with file, line, keyword
 and reason, and nothing is guessed (see `emg.config.foreign` and `emg.db.takeover`). General keywords stay in the configuration file that `-c` names.
-Files are UTF-8, or else Latin-1. A second import of the same file changes nothing. FILE may be a folder that `emg export --all` has
+Files are UTF-8, or else Latin-1; relative names are taken from FILE's folder. A second import of the same file changes nothing. FILE may be a folder that `emg export --all` has
 written: its server.cfg and the tables beside it. `--dry-run` says what would be done and does none of it.
 """
 
@@ -81,7 +81,7 @@ def take(call: Call) -> None:
 def _foreign(call: Call, source: Disk) -> Foreign:
     given = Path(call.arguments.file)
     file = posixpath.normpath(given / "server.cfg" if given.is_dir() else given)
-    folder = str(given.absolute()) if given.is_dir() else os.environ.get("EMGDIR") or str(Path(file).absolute().parent)
+    folder = str(Path(file).absolute().parent)  # never EMGDIR: that is where this gateway's files are
     try:
         text = source.read(file)
     except Unreadable as reason:

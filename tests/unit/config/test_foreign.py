@@ -57,6 +57,13 @@ def test_an_unknown_keyword_is_left_out_and_the_connector_stays() -> None:
     assert [item.keyword for item in foreign.left_out] == ["THROUGHPUTT", "UDHVIAOPTIONAL", "WAITDELAY"]
 
 
+def test_the_most_similar_keyword_may_stand_elsewhere() -> None:
+    assert left(take("THROUHPUT=5\nXYZZY\n")) == [
+        "old.cfg:1: THROUHPUT is not a keyword (did you mean THROUGHPUT, which stands in a CONNECTOR section?)",
+        "old.cfg:2: XYZZY is not a keyword",
+    ]
+
+
 def test_a_value_that_means_something_else_here_disables_the_connector() -> None:
     foreign = take(OUT.format("p", "WINDOWSIZE=0"))
     assert foreign.connectors[0].stored.disabled
