@@ -97,6 +97,8 @@ class ReaderWatch:
                 self._attend()
             except OSError as error:
                 log.error("the program that reads the database can't be started: %s", error.strerror or error)
+            if self._stopping:
+                return
             if hub.loop.now() - began > STEADY_SECONDS:
                 self._pause.succeeded()
             seconds = self._pause.failed()

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from emg.config import hashes
 from emg.config.load import load
 from emg.config.stored import Stored
-from emg.db import accounts, connectors, customers, revisions, schema
+from emg.db import accounts, connectors, customers, ledger, revisions, schema
 from emg.db.audit import Actor
 from emg.db.connectors import Around
 from emg.db.engine import Database
@@ -310,6 +310,59 @@ def test_a_faulty_connector_of_the_table_stops_nothing(scene: Scene) -> None:
     assert skipped == {"unknown", "operator", "unset", "clash"}
     [refused] = scene.reader()["connectors_refused"]
     assert refused.startswith("badkey: ")
+
+
+def test_a_fault_in_the_file_keeps_no_change_of_the_tables_away(scene: Scene) -> None:
+    started(scene)
+    client = scene.bind()
+    scene.gateway.configure(scene.config("NONSENSE=1\n"))
+    with scene.database.session() as session:
+        add_route(session, "49", "operator")
+    with pytest.raises(AssertionError, match="NONSENSE"):
+        scene.gateway.control("POST", "/reload")
+    eventually(lambda: scene.subject("route")["rows"] == 2, LIMIT)
+    assert send(client, "4912") == Status.ROK
+
+
+def test_the_tables_routes_hold_as_soon_as_the_file_names_none_any_more(scene: Scene) -> None:
+    scene.gateway.configure(scene.config("ROUTES=routes.csv\n"), {"routes.csv": "prefix,connector_out\n47,operator\n"})
+    started(scene)
+    client = scene.bind()
+    assert (send(client, "471"), send(client, "461")) == (Status.ROK, Status.RINVDSTADR)
+    scene.gateway.configure(scene.config())
+    scene.gateway.control("POST", "/reload")
+    assert (send(client, "471"), send(client, "461")) == (Status.RINVDSTADR, Status.ROK)
+
+
+def test_a_row_changed_by_hand_is_read_by_a_hangup(scene: Scene) -> None:
+    started(scene)
+    client = scene.bind()
+    with scene.database.session() as session:
+        session.execute(text("UPDATE route SET prefix = '49'"))
+    scene.gateway.control("POST", "/reload")
+    assert send(client, "491") == Status.RINVDSTADR
+    scene.gateway.reload()
+    eventually(lambda: send(client, "491") == Status.ROK, LIMIT)
+
+
+def test_a_balance_is_what_the_database_credits(scene: Scene) -> None:
+    def price(session: Session) -> None:
+        accounts.change(session, ANN, "acme", {"prepaid": True})
+        session.execute(
+            text(
+                "INSERT INTO price (prefix, account, connector_in, connector_out, price, cost, currency, refund, updated)"
+                " VALUES ('', '', '', '', 1000000, 0, 'EUR', 'never', '2026-01-01')"
+            )
+        )
+        revisions.touch(session, "price")
+
+    started(scene)
+    client = scene.bind()
+    assert send(client) == Status.ROK  # no price, no charge
+    scene.change(price)
+    assert send(client) != Status.ROK
+    scene.change(lambda session: ledger.topup(session, ANN, "acme", 2_000_000))
+    assert [send(client) == Status.ROK for _ in range(3)] == [True, True, False]
 
 
 # -- the database is not there
