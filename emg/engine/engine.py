@@ -219,6 +219,7 @@ def resume(engine: Engine, recovered: Recovered) -> None:
     backlogs.take_turns(lanes, recovered)
     doubtful = engine.deliverer.recover(recovered.resident, recovered.marked, engine.ports)
     engine.spool.forget_marks(highest_slot)
+    lanes.shares = None  # a configuration was taken before this, when nothing was there to count
     engine.count_shares()
     engine.receiver.joiner.recover(held)
     if not recovered.clean:
