@@ -91,7 +91,7 @@ class ReaderWatch:
 
     def _mind(self) -> None:
         hub = gevent.get_hub()
-        while not self._stopping:
+        while True:
             began = hub.loop.now()
             try:
                 self._attend()
