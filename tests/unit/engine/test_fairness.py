@@ -146,8 +146,10 @@ def test_what_comes_while_a_page_is_read_does_not_wait_for_the_next_one(start):
     assert sorted(slow.sent) == sorted([*bulk, single, late])
 
 
-def test_a_thousand_retries_at_once_let_a_single_message_pass(start):
-    """They come back with turns of long ago."""
+@pytest.mark.parametrize("in_memory", [1000, 0])
+def test_hundreds_of_retries_at_once_let_a_single_message_pass(start, monkeypatch, in_memory):
+    """They come back with turns of long ago, from memory or from disk."""
+    monkeypatch.setattr(lanes_module, "DELAYED_LIMIT", in_memory)
     small = start(head=20)
     ids = small.submit(400, from_account("acme"))
     slow = Slow(small, window=10)
@@ -161,10 +163,12 @@ def test_a_thousand_retries_at_once_let_a_single_message_pass(start):
     small.submit(50, from_account("acme"))
     later = time.time() + 3600
     small.lanes.tick(later)
-    assert small.spool.flush()
+    wait(lambda: not slow.lane.deferred and not slow.lane.delayed)
     (single,) = small.submit(1, from_account("other"))
     slow = Slow(small)
     assert slow.until(single) <= 2 * QUANTUM + 2 * WINDOW
+    slow.answer(1000)
+    assert small.count("one") == 0
 
 
 def test_a_campaign_that_is_due_lets_a_single_message_pass(start, monkeypatch):
@@ -349,3 +353,10 @@ def test_what_came_late_to_a_page_whose_commit_failed_is_gone(start):
     slow.answer(1000)
     assert [number for number in slow.sent if number <= bulk[-1]] == bulk[20:]
     assert len(slow.sent) == 280 + (0 if refused[0] else 200)
+
+
+def test_a_queue_of_one_account_has_no_turns(start):
+    small = start()
+    small.submit(3)
+    assert small.lanes.get("customers/acme").turns is None
+    assert small.lanes.get("one").turns.remembered == 1
