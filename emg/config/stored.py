@@ -118,10 +118,21 @@ def _unwritable(config: ServerConfig, connector: Stored) -> Iterator[tuple[str, 
             yield keyword, f"{keyword[:64]!r} is not a keyword"
         elif CONTROL.search(value):
             yield keyword, f"{keyword} holds control characters, such as a line end"
+        elif not _is_text(value):
+            yield keyword, f"{keyword} holds what no text can hold"
         elif keyword == "DISABLED":
             yield keyword, "whether a connector is disabled is said by `enable` and `disable`, not by a line"
         elif keyword == "USERS":
             yield keyword, "USERS stands in the configuration file only; here, accounts are in the database too"
+
+
+def _is_text(value: str) -> bool:
+    """It can be written as UTF-8, as the database and a file would."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _of_the_file(config: ServerConfig) -> Draft:

@@ -26,9 +26,13 @@ from emg.db import audit, revisions
 from emg.db.audit import Actor
 from emg.db.models import Account, AccountAccess, Connector, ConnectorOption, Price, Route
 from emg.errors import EmgError
+from emg.rules.rows import words
 
 MOST_LISTED: Final = 20
 """So many places that name a connector stand in a sentence; all are in `StillNamed.places`."""
+
+
+NOTE: Final = words(2000, lines=True)
 
 
 class ConnectorFaults(EmgError):
@@ -95,7 +99,7 @@ def add(session: Session, actor: Actor, around: Around, wanted: Stored, *, note:
         raise ConnectorFaults([StoredFault(wanted.name, "", "there is one of this name in the database already")])
     warnings = _check(around, others, [*others, wanted], wanted.name)
     position = (session.scalar(select(func.max(Connector.position))) or 0) + 1
-    _insert(session, actor, wanted, position, note)
+    _insert(session, actor, wanted, position, _note(wanted.name, note))
     return warnings
 
 
@@ -116,7 +120,7 @@ def change(
     all_of_them = listing(session)
     changed = [wanted if other.id == row.id else stored(other) for other in all_of_them]
     warnings = _check(around, [stored(other) for other in all_of_them], changed, name)
-    _write(session, actor, row, wanted, row.note if note is None else note)
+    _write(session, actor, row, wanted, row.note if note is None else _note(name, note))
     return warnings
 
 
@@ -237,6 +241,14 @@ def _not_here(name: str, config: ConnectorConfig) -> list[StoredFault]:
         for keyword, file in named.items()
         if file and not Path(file).is_file()
     ]
+
+
+def _note(name: str, note: str) -> str:
+    """A remark as it can be kept. Raises ConnectorFaults."""
+    try:
+        return NOTE.parse(note)
+    except ValueError as reason:
+        raise ConnectorFaults([StoredFault(name, "", f"the note {reason}")]) from None
 
 
 def _insert(session: Session, actor: Actor, wanted: Stored, position: int, note: str) -> None:

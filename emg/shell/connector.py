@@ -17,6 +17,7 @@ from emg.db import connectors
 from emg.db.models import Connector
 from emg.shell.around import around
 from emg.shell.common import Call, Command, UsageError, no_arguments, run
+from emg.shell.words import word
 
 COLUMNS: Final = (
     ("Connector", "name"), ("Type", "TYPE"), ("Protocol", "PROTOCOL"), ("Address", "ADDRESS"), ("Disabled", "disabled"), ("From", "from"),
@@ -29,8 +30,8 @@ def pairs(words: Sequence[str]) -> tuple[dict[str, str], set[str]]:
     """(what is set, what is taken away) of `KEY=VALUE`, `KEY` and `KEY-`. Raises UsageError."""
     given: dict[str, str] = {}
     taken: set[str] = set()
-    for word in words:
-        keyword, equals, value = word.partition("=")
+    for given_word in words:
+        keyword, equals, value = given_word.partition("=")
         name = keyword.strip().upper()
         if not equals and name.endswith("-"):
             name = name[:-1]
@@ -40,7 +41,7 @@ def pairs(words: Sequence[str]) -> tuple[dict[str, str], set[str]]:
         else:
             given[name] = value.strip(" \t")
         if not name:
-            raise UsageError(f"{word!r} is neither KEY=VALUE nor KEY nor KEY-")
+            raise UsageError(f"{given_word!r} is neither KEY=VALUE nor KEY nor KEY-")
     if both := taken & given.keys():
         raise UsageError(f"{', '.join(sorted(both))}: given and taken away at once")
     return given, taken
@@ -235,18 +236,18 @@ def _version(number: int) -> str:
 
 
 def _name(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME")
+    parser.add_argument("name", type=word, metavar="NAME")
 
 
 def _lines(parser: argparse.ArgumentParser, *, says: str, at_least: str) -> None:
     _name(parser)
-    parser.add_argument("lines", metavar="KEY=VALUE", nargs=at_least, help=says)
+    parser.add_argument("lines", type=word, metavar="KEY=VALUE", nargs=at_least, help=says)
     parser.add_argument(
         "--password-stdin",
         action="store_true",
         help="read PASSWORD from standard input; with set, name it: PASSWORD --password-stdin",
     )
-    parser.add_argument("--note", help="a remark for people")
+    parser.add_argument("--note", type=word, help="a remark for people")
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -260,12 +261,12 @@ def _set_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _note_arguments(parser: argparse.ArgumentParser) -> None:
     _name(parser)
-    parser.add_argument("note", metavar="TEXT", help="a remark for people; empty takes it away")
+    parser.add_argument("note", type=word, metavar="TEXT", help="a remark for people; empty takes it away")
 
 
 def _rename_arguments(parser: argparse.ArgumentParser) -> None:
     _name(parser)
-    parser.add_argument("new", metavar="NEW")
+    parser.add_argument("new", type=word, metavar="NEW")
 
 
 def _sheet_arguments(parser: argparse.ArgumentParser) -> None:

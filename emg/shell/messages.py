@@ -19,6 +19,7 @@ from emg.errors import EmgError
 from emg.message import Encoding
 from emg.rules import money
 from emg.shell.common import Call, Command, UsageError, run
+from emg.shell.words import word
 
 COLUMNS: Final = (
     ("Message", "id"), ("Received (UTC)", "received"), ("Account", "account"), ("In", "connector_in"), ("Out", "connector_out"),
@@ -191,20 +192,26 @@ def _find_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--last", type=_typed(_span, "a time such as 15m, 2h or 7d"), help="received in the last 15m, 2h, 7d …"
     )
-    parser.add_argument("--number", default="", help="sender or recipient; 4670* for all that start so")
-    parser.add_argument("--source", default="", help="sender, likewise")
-    parser.add_argument("--dest", default="", help="recipient, likewise")
+    parser.add_argument("--number", type=word, default="", help="sender or recipient; 4670* for all that start so")
+    parser.add_argument("--source", type=word, default="", help="sender, likewise")
+    parser.add_argument("--dest", type=word, default="", help="recipient, likewise")
     parser.add_argument("--id", type=_typed(_id, "a message id"), help="the message's id")
-    parser.add_argument("--remote-id", default="", help="the operator's id, of the message or of a part")
-    parser.add_argument("--account", default="", help="the sender's account")
+    parser.add_argument("--remote-id", type=word, default="", help="the operator's id, of the message or of a part")
+    parser.add_argument("--account", type=word, default="", help="the sender's account")
     parser.add_argument("--customer", type=_typed(_id, "the number of a customer's row"), help="id of the customer")
-    parser.add_argument("--in", dest="connector_in", default="", metavar="CONNECTOR", help="where it came in")
-    parser.add_argument("--out", dest="connector_out", default="", metavar="CONNECTOR", help="where it went out")
+    parser.add_argument(
+        "--in", dest="connector_in", type=word, default="", metavar="CONNECTOR", help="where it came in"
+    )
+    parser.add_argument(
+        "--out", dest="connector_out", type=word, default="", metavar="CONNECTOR", help="where it went out"
+    )
     parser.add_argument(
         "--status", action="append", default=[], type=_typed(Status, " or ".join(Status)), metavar="STATUS",
         help=f"{', '.join(Status)}; may be given several times",
     )  # fmt: skip
-    parser.add_argument("--text", default="", help="stands in its text, where that is kept (slow over a long time)")
+    parser.add_argument(
+        "--text", type=word, default="", help="stands in its text, where that is kept (slow over a long time)"
+    )
     parser.add_argument(
         "--limit", type=int, default=messages.LIMIT, help=f"rows at most (%(default)s, up to {messages.MOST})"
     )

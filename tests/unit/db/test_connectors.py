@@ -171,7 +171,7 @@ def test_many_at_once_are_examined_as_they_will_stand(database: Database) -> Non
         connectors.put(session, ME, AROUND, [Stored("in", (*IN, ("ROUTE", "nowhere")))])
     with database.session() as session:
         assert connectors.put(session, ME, AROUND, wanted) == dict.fromkeys(("in", "b", "op"), "kept")
-    assert revision(database) == 3
+    assert revision(database) == 2, "a transaction that changes something counts once"
 
 
 def test_one_that_is_not_there(database: Database) -> None:

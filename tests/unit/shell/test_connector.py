@@ -87,6 +87,9 @@ def test_a_reference_is_no_secret_and_warns_where_it_is_not_set(emg: Shell) -> N
         (["show", "nobody"], 1, "there is no connector nobody in the database"),
         (["sheet", "nobody"], 1, "there is no connector nobody in the database"),
         (["add"], 2, "required"),
+        (["add", "op\udcff", *IN], 2, "is not UTF-8 text"),
+        (["add", "op", *IN, "ROUTE=\udcff"], 2, "is not UTF-8 text"),
+        (["add", "op", *IN, "--note", "a\x1bb"], 1, "connector op: the note must be text"),
     ],
 )
 def test_what_can_not_be_is_one_sentence(emg: Shell, argv: list[str], code: int, sentence: str) -> None:

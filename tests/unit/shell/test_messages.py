@@ -98,6 +98,7 @@ def test_one_message(emg: Emg) -> None:
         (["find", "--limit", "10001"], 2, "--limit is from 1 to 10000"),
         (["find", "--after", "x"], 2, "not a place that a page before has named"),
         (["find", "--id", "-5"], 2, "not a message id"),
+        (["find", "--number", "46\udcff"], 2, "is not UTF-8 text"),
         (["find", "--status", "lost"], 2, "not queued or sent"),
         (["show", "99999999999999999999"], 2, "not a message id"),
         (["show", "77"], 1, "the log has no message 77"),
