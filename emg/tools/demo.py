@@ -1,7 +1,8 @@
 """`emg demo`: the whole product with demo data and a simulated operator, in the foreground. `make run` starts it.
 
-Puts its files into one folder (default `var/`), starts supervisord with the gateway and `emg sink`, sends a few messages and waits for
-their reports, says how to log in, and stays until Ctrl-C or SIGTERM. Then everything it started is gone; spool, logs and the
+Puts its files into one folder (default `var/`), makes the database there and fills it with a customer, an account, routes and prices, starts
+supervisord with the gateway, recorder, scheduler and `emg sink`, sends a few messages and waits for their reports, says how to log in, and stays
+until Ctrl-C or SIGTERM. Then everything it started is gone; spool, logs and the
 configuration are there the next time. If it is killed itself, the kernel asks supervisord to stop.
 Fails with a sentence when the folder is in use, the configuration has faults, a port is taken, or the gateway does not come up.
 """
@@ -10,6 +11,7 @@ import argparse
 import contextlib
 import ctypes
 import fcntl
+import json
 import os
 import shlex
 import shutil
@@ -30,8 +32,14 @@ from emg.errors import ControlError, EmgError
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "config" / "demo"
-KEPT = ("server.cfg", "routes.csv")
-"""Copied once and then left alone: they may have been changed."""
+KEPT = ("server.cfg",)
+"""Copied once and then left alone: it may have been changed."""
+STOCK = (
+    ("import", str(TEMPLATES / "tables")),
+    ("account", "topup", "demo", "100.00", "--why", "the demo's"),
+)
+"""What a new database is filled with: commands as anybody gives them."""
+PROGRAM_SECONDS = 60.0
 
 START_SECONDS = 30.0
 HEALTH_SECONDS = 2.0
@@ -51,6 +59,7 @@ MESSAGES = (
     ),
 )
 """Number, text, and what else `emg send` is told."""
+LOGIN = ("--system-id", "demo", "--password", "demo")
 
 
 class DemoFailed(EmgError):
@@ -72,6 +81,8 @@ def main(argv: list[str]) -> int:
     folder: Path = options.dir.resolve()
     with alone(folder):
         config = prepare(folder)
+        if config.database is not None:
+            stock(folder)
         with supervised(folder, config) as supervisord:
             wait_until_healthy(config, folder, supervisord)
             send_messages(folder)
@@ -105,6 +116,35 @@ def prepare(folder: Path) -> ServerConfig:
     for connector in config.connectors.values():
         check_free(connector.address[0])
     return config
+
+
+def stock(folder: Path) -> None:
+    """Bring the database up to date; fill it when it is new. Raises DemoFailed."""
+    upgraded = json.loads(ask("db", "upgrade", "--json", "-c", str(folder / "server.cfg")))
+    if upgraded["before"] is not None:
+        return
+    for words in STOCK:
+        ask(*words, "-c", str(folder / "server.cfg"))
+    administrator = upgraded["administrator"]
+    print(
+        f"Made the database; its administrator is {administrator['name']} with the password {administrator['password']}"
+        " (shown this once)",
+        flush=True,
+    )
+
+
+def ask(*words: str) -> str:
+    """What one of our programs prints. Raises DemoFailed with its own sentence."""
+    command = [sys.executable, str(ROOT / "app.py"), *words]
+    try:
+        answer = subprocess.run(  # noqa: S603 - our own program
+            command, timeout=PROGRAM_SECONDS, check=False, capture_output=True, text=True
+        )
+    except subprocess.TimeoutExpired:
+        raise DemoFailed(f"emg {words[0]} did not end within {PROGRAM_SECONDS:.0f} seconds") from None
+    if answer.returncode:
+        raise DemoFailed((answer.stderr or answer.stdout).strip())
+    return answer.stdout
 
 
 def check_free(address: Endpoint) -> None:
@@ -193,7 +233,7 @@ def fail(reason: str, log: Path) -> NoReturn:
 def send_messages(folder: Path) -> None:
     """Send each message with `emg send`, as anybody would, and show what it prints. Raises DemoFailed when one does not come back."""
     for number, text, *rest in MESSAGES:
-        arguments = ["send", "-c", shown(folder / "server.cfg"), "--dlr", *rest, number, text.strip()]
+        arguments = ["send", "-c", shown(folder / "server.cfg"), *LOGIN, "--dlr", *rest, number, text.strip()]
         print(f"\n$ {shown(Path(sys.executable).parent)}/emg {shlex.join(arguments)}", flush=True)
         command = [sys.executable, str(ROOT / "app.py"), *arguments]
         try:
@@ -221,8 +261,10 @@ The gateway is up, and so is the operator behind it. Log in with any SMPP client
 
 Or send with, and look inside with:
 
-    {programs}/emg send -c {shown(Path(config.file))} --dlr 46701234567 'My own message'
+    {programs}/emg send -c {shown(Path(config.file))} {" ".join(LOGIN)} --dlr 46701234567 'My own message'
     {programs}/emg ctl -c {shown(Path(config.file))} status
+    {programs}/emg account show -c {shown(Path(config.file))} demo
+    {programs}/emg messages find -c {shown(Path(config.file))}
     {programs}/supervisorctl -c {shown(folder / "supervisord.conf")} status
     tail -f {shown(folder / "log")}/*
 
