@@ -20,10 +20,10 @@ import gevent.event
 from emg.config.load import load as load_config
 from emg.config.values import ConnectorType
 from emg.errors import EmgError
-from emg.message import Encoding
 from emg.text import coding
 from emg.text.errors import TextError
 from emg.text.split import split
+from emg.text.summary import describe
 from emg.tools import options, reports
 from emg.tools.connect import Login, connect
 from emg.tools.ledger import INTERMEDIATE, Ledger
@@ -110,7 +110,9 @@ class Sender:
             self.machine.respond(RESPONSE_OF[kind](pdu.sequence, int(Status.RMSGQFUL)))
             return
         self.machine.respond(RESPONSE_OF[kind](pdu.sequence))
-        shown = coding.to_text(text, Encoding.LATIN1, "replace")
+        fields, mark, body = text.partition(b"text:")  # the fields are ASCII; what follows is of the message's alphabet
+        shown = fields.decode("latin-1") + mark.decode()
+        shown += describe(body, coding.encoding_of(pdu.data_coding), limit=len(body))
         if state not in INTERMEDIATE:
             self._early[message_id] = (state, shown)
             for sent in mine:
