@@ -75,6 +75,5 @@ def tell(
     elif after is not None:
         after = {column: value for column, value in after.items() if value not in ("", None)}
     audit.note(session, actor, action, subject, name, before, after)
-    session.flush()
     if revision:
-        revisions.touch(session, revision)  # last: from here on the others wait for us
+        revisions.touch(session, revision)

@@ -24,7 +24,7 @@ def test_what_is_set_reads_back_and_an_empty_text_is_the_default_again(database:
     with database.session() as session:
         assert settings.write(session, ANN, given)
         assert not settings.write(session, ANN, given)
-        assert revisions.current(session)["setting"] == 3
+        assert revisions.current(session)["setting"] == 1
     with database.session() as session:
         found = settings.read(session)
         assert (found["keep_messages"], found["mail_from"], found["invoice_text"]) == (
