@@ -4,6 +4,7 @@
 Warnings are errors and every test has 60 seconds (pyproject.toml).
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,10 @@ from hypothesis import HealthCheck, settings
 pytest_plugins = ["tests.databases"]
 
 HERE = Path(__file__).parent
+
+# Left behind by readline in pytest-xdist's workers: what is no terminal is wide, for the tests as in production.
+for name in ("COLUMNS", "LINES"):
+    os.environ.pop(name, None)
 LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0", "::ffff:127.")
 
 # Two busy cores make any single example slow at times: only an example's outcome counts, not its time.
