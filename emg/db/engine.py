@@ -89,12 +89,6 @@ class Database:
             yield session
 
     @contextlib.contextmanager
-    def looking(self) -> Iterator[Session]:
-        """`reading` for queries that are made for a session."""
-        with self.reading() as connection, Session(connection, autoflush=False) as session:
-            yield session
-
-    @contextlib.contextmanager
     def guarded(self) -> Iterator[None]:
         """What the database raises inside becomes a DatabaseError."""
         try:
