@@ -92,8 +92,8 @@ def _read(name: str) -> str:
 
 def _write(name: str, text: str) -> None:
     try:
-        # The hashes in it are nobody else's.
         with os.fdopen(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            os.fchmod(file.fileno(), 0o600)  # the hashes in it are nobody else's, also where a file was there before
             file.write(text)
     except OSError as error:
         raise EmgError(f"{name} can't be written: {error.strerror}") from error

@@ -189,6 +189,7 @@ def test_an_exported_file_imports_unchanged(quick: Run, tmp_path: Path) -> None:
     quick("account", "add", "acme", "--access", "*@customers", "--note", 'with "quotes", commas', "--throughput", "0.5")
     quick("account", "add", "other", "--prepaid")
     file = tmp_path / "accounts.csv"
+    file.touch(0o644)
     assert quick("account", "export", "-o", str(file)).code == 0
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert quick("account", "export").out == file.read_text()
