@@ -50,46 +50,41 @@ def stamp(at: float) -> str:
 
 
 class Story:
-    """What happened to one message in this batch; `accepted` where it began in it."""
+    """What happened to one message in this batch; `accepted` where it began in it. What nothing was heard of is as the class says."""
 
-    __slots__ = (
-        "accepted", "cause", "connector_out", "cost", "done", "error", "least", "maybe_sent", "more", "price", "received", "refunded",
-        "remote_id", "sent", "status",
-    )  # fmt: skip
+    accepted: events.Accepted | None = None
+    connector_out = ""
+    status = ""
+    sent: str | None = None
+    done: str | None = None
+    more = 0
+    least = 0
+    maybe_sent = 0
+    remote_id = ""
+    error = ""
+    cause = ""
+    price = 0
+    refunded = 0
+    cost = NO_COST
 
     def __init__(self, received: str) -> None:
         self.received = received
-        self.accepted: events.Accepted | None = None
-        self.connector_out = ""
-        self.status = ""
-        self.sent: str | None = None
-        self.done: str | None = None
-        self.more = 0
-        self.least = 0
-        self.maybe_sent = 0
-        self.remote_id = ""
-        self.error = ""
-        self.cause = ""
-        self.price = 0
-        self.refunded = 0
-        self.cost = NO_COST
 
 
 class PartStory:
     """The same of a part that we made; `number` is 0 where it was made in an earlier batch."""
 
-    __slots__ = ("done", "error", "number", "parent", "received", "remote_id", "sent", "status", "total")
+    number = 0
+    total = 0
+    status = ""
+    sent: str | None = None
+    done: str | None = None
+    remote_id = ""
+    error = ""
 
     def __init__(self, parent: int, received: str) -> None:
         self.parent = parent
         self.received = received
-        self.number = 0
-        self.total = 0
-        self.status = ""
-        self.sent: str | None = None
-        self.done: str | None = None
-        self.remote_id = ""
-        self.error = ""
 
 
 class Fold:
@@ -137,9 +132,10 @@ class Fold:
         if story is None:  # its parts may have been told of before it, in the same commit
             story = self._stories[event.id] = Story(stamp(event.at))
         story.accepted = event
-        story.price += event.price
+        if event.price:
+            story.price += event.price
         if event.payer:
-            self._charge(event.payer, event.at, event.price, 1)
+            self._charge(event.payer, story.received, event.price, 1)
         if event.text or event.udh:
             self._bodies.append(_body(event, story.received))
 
@@ -277,8 +273,7 @@ class Fold:
             part = self._parts[event.id] = PartStory(event.parent, stamp(event.accepted))
         return part
 
-    def _charge(self, payer: int, at: float, amount: int, count: int) -> None:
-        moment = stamp(at)
+    def _charge(self, payer: int, moment: str, amount: int, count: int) -> None:
         key = (payer, moment[:13])
         traffic = self._traffic.get(key)
         if traffic is None:
@@ -292,7 +287,7 @@ class Fold:
         story.price -= event.refund
         story.refunded += event.refund
         if event.payer:
-            self._charge(event.payer, event.at, -event.refund, 0)
+            self._charge(event.payer, stamp(event.at), -event.refund, 0)
 
     # -- rows
 
@@ -347,9 +342,11 @@ def _message(number: int, story: Story, event: events.Accepted, customer: int | 
     )  # fmt: skip
 
 
-_TEXTLESS = frozenset((Encoding.BINARY, Encoding.OPAQUE))
+_TEXTLESS = tuple(encoding in (Encoding.BINARY, Encoding.OPAQUE) for encoding in range(max(Encoding) + 1))
+"""By the encoding's number: an enum's hash is slow."""
 
 
 def _body(event: events.Accepted, received: str) -> Row:
-    text = "" if event.encoding in _TEXTLESS else to_text(event.text, event.encoding, "replace")[:LONGEST_TEXT]
+    encoding = event.encoding
+    text = "" if _TEXTLESS[encoding] else to_text(event.text, encoding, "replace")[:LONGEST_TEXT]
     return (event.id, received, event.udh[:255], b"" if event.masked else event.text, text, int(event.masked))
