@@ -31,6 +31,7 @@ from emg.db.models import (
     InvoiceStatus,
     Network,
 )
+from emg.db.summary import purged_before
 from emg.db.traffic import DAY, Period, traffic
 from emg.errors import EmgError
 from emg.rules import invoicing
@@ -65,7 +66,10 @@ def prepare(
     if period.end < period.start:
         raise InvoiceError("the period ends before it begins")
     with database.session() as session:
+        gone = purged_before(session, "routelog").date()
         customers = dict(session.execute(select(Customer.id, Customer.name)).all())
+    if period.start < gone:
+        raise InvoiceError(f"messages of before {gone} are dropped from the log already")
     if customer is not None:
         customers = {number: name for number, name in customers.items() if name == customer}
         if not customers:

@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import ColumnElement, Subquery, case, func, select
 from sqlalchemy.orm import Session
 
 from emg.db.models import Customer, HourlySummary, Network, Status
@@ -45,8 +45,8 @@ def figures(
     """Of hours from `start` to before `end`; `by` is of BY, `where` maps columns to values."""
     unknown = [name for name in by if name not in BY]
     assert not unknown, f"nothing is grouped by {unknown}"
-    sqlite = session.get_bind().dialect.name == "sqlite"
-    keys = [_key(name, sqlite=sqlite).label(f"key_{name}") for name in by]
+    places = _places(sqlite=session.get_bind().dialect.name == "sqlite")
+    keys = [_key(name, places).label(f"key_{name}") for name in by]
     wanted = select(*keys, HourlySummary.currency, *_sums()).where(
         HourlySummary.hour >= start, HourlySummary.hour < end
     )
@@ -54,6 +54,8 @@ def figures(
         wanted = wanted.where(getattr(HourlySummary, name) == value)
     if "customer" in by:
         wanted = wanted.outerjoin(Customer, Customer.id == HourlySummary.customer_id)
+    if "country" in by:
+        wanted = wanted.outerjoin(places, places.c.code == HourlySummary.network)
     rows = session.execute(wanted.group_by(*keys, HourlySummary.currency).order_by(*keys, HourlySummary.currency))
     count = len(by)
     return [_figures(by, row[:count], row[count], row[count + 1 :]) for row in rows]
@@ -75,13 +77,18 @@ def _sums() -> list[ColumnElement[Any]]:
     ]  # fmt: skip
 
 
-def _key(name: str, *, sqlite: bool) -> ColumnElement[Any]:
+def _places(*, sqlite: bool) -> Subquery:
+    """The country of each network; its name may stand in many rows of the numbering table."""
+    code = Network.mcc + Network.mnc if sqlite else func.concat(Network.mcc, Network.mnc)
+    named = select(code.label("code"), func.max(Network.country).label("country")).where(Network.mcc != "")
+    return named.group_by(code).subquery()
+
+
+def _key(name: str, places: Subquery) -> ColumnElement[Any]:
     if name == "customer":
         return func.coalesce(Customer.name, "")
     if name == "country":
-        place = Network.mcc + Network.mnc if sqlite else func.concat(Network.mcc, Network.mnc)
-        found = select(func.max(Network.country)).where(place == HourlySummary.network, HourlySummary.network != "")
-        return func.coalesce(found.scalar_subquery(), "")
+        return func.coalesce(places.c.country, "")
     if name in ("day", "month"):
         return func.substr(HourlySummary.hour, 1, 10 if name == "day" else 7)
     column: ColumnElement[Any] = getattr(HourlySummary, name)

@@ -13,6 +13,7 @@ from emg.db import invoices, settings
 from emg.db.audit import Actor
 from emg.db.engine import Database
 from emg.db.models import Invoice
+from emg.db.summary import purged_before
 from emg.db.traffic import DAY, Period, month
 
 MONTHS: Final = 3
@@ -23,6 +24,7 @@ def prepare_months(database: Database, today: dt.date | None = None) -> str:
     """Drafts of last month, and of months before for which there is nothing."""
     with database.session() as session:
         chosen = settings.read(session)
+        gone = purged_before(session, "routelog").date()
     if not chosen["invoices"]:
         return "turned off"
     last = month((today or dt.datetime.now(dt.UTC).date()).replace(day=1) - DAY)
@@ -32,6 +34,8 @@ def prepare_months(database: Database, today: dt.date | None = None) -> str:
         wanted.append(earlier)
     made = 0
     for period in reversed(wanted):
+        if period.start < gone:
+            continue  # nobody can say any more what was sent
         if period == last or not _known(database, period):
             done = invoices.prepare(database, ACTOR, period, prepaid=chosen["invoice_prepaid"])
             made += sum(each.id is not None for each in done)

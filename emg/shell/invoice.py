@@ -69,20 +69,18 @@ def show(call: Call) -> None:
 
 
 def issue(call: Call) -> None:
-    """Give drafts their numbers."""
+    """Give drafts their numbers, one after the other; those before a fault have theirs."""
     chosen = _settings(call)
-    numbers = []
-    for draft in call.arguments.draft:
-        numbers.append(
-            invoices.issue(
-                call.database, call.actor, draft,
-                first_number=chosen["invoice_first_number"], prepaid=chosen["invoice_prepaid"],
-            )
-        )  # fmt: skip
-        if not call.json:
-            print(f"draft {draft} is now invoice {numbers[-1]}")
-    if call.json:
-        call.print_json({"numbers": numbers})
+    first, prepaid = chosen["invoice_first_number"], chosen["invoice_prepaid"]
+    given: dict[int, int] = {}
+    try:
+        for draft in call.arguments.draft:
+            given[draft] = invoices.issue(call.database, call.actor, draft, first_number=first, prepaid=prepaid)
+            if not call.json:
+                print(f"draft {draft} is now invoice {given[draft]}")
+    finally:
+        if call.json:
+            call.print_json({"numbers": list(given.values())})
 
 
 def credit(call: Call) -> None:

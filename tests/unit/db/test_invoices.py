@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, func, select, update
 
-from emg.db import invoices
+from emg.db import invoices, retention
 from emg.db.audit import Actor
 from emg.db.engine import Database
 from emg.db.invoices import InvoiceError
@@ -117,6 +117,13 @@ def test_a_draft_of_traffic_that_is_gone_goes(database: Database) -> None:
         session.get_one(RouteLog, (10**15 + 1, NOON)).price = 0
     invoices.prepare(database, ACTOR, OCTOBER)
     assert drafts(database) == []
+
+
+def test_days_that_are_dropped_are_not_invoiced(database: Database) -> None:
+    with database.session() as session:
+        retention.mark_purged(session, "routelog", dt.date(2026, 10, 2))
+    with pytest.raises(InvoiceError, match="before 2026-10-02 are dropped"):
+        invoices.prepare(database, ACTOR, OCTOBER)
 
 
 def test_one_customer_alone(database: Database) -> None:

@@ -1,11 +1,12 @@
 """The hourly summary: it says what the log says, hour by hour, whatever comes meanwhile."""
 
 import datetime as dt
+import threading
 from collections import Counter
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 
 from emg.db import summary
 from emg.db.engine import Database, DatabaseError
@@ -120,6 +121,39 @@ def test_recent_hours_are_counted_often_and_older_ones_apart(database: Database)
     assert [each.hour for each in dirty(database)] == [NOON, NOON + HOUR]
     assert job.count_past(database, NOON + 3 * HOUR) == "2 hours counted"
     assert dirty(database) == []
+
+
+def test_the_summary_is_right_in_the_end_whoever_writes_and_counts_meanwhile(database: Database) -> None:
+    """A recorder writes, two schedulers count (there should be one); nobody waits for long, and no change is forgotten."""
+    rows: list[dict[str, Any]] = []
+    faults: list[str] = []
+    over = threading.Event()
+
+    def record() -> None:
+        for number in range(40):
+            made = [row(number * 10 + each, NOON + (each % 2) * HOUR, price=number) for each in range(10)]
+            with database.session() as session:
+                session.execute(insert(RouteLog), made)
+                for hour in (NOON, NOON + HOUR):
+                    summary.mark_dirty(session, hour)
+            rows.extend(made)
+        over.set()
+
+    def count() -> None:
+        while not over.is_set():
+            try:
+                job.count_past(database)
+            except DatabaseError as error:
+                faults.append(str(error))
+
+    threads = [threading.Thread(target=each) for each in (record, count, count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(50)
+    assert len(rows) == 400, faults
+    job.count_past(database)
+    assert kept(database) == counted(rows)
 
 
 def test_an_hour_that_fails_leaves_the_others_alone(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
