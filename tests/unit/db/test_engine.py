@@ -331,3 +331,13 @@ def test_other_greenlets_go_on_while_the_server_works(mariadb_server: MariaDb) -
         check=True,
     )
     assert 5 <= int(done.stdout) <= 100, "of 50; 200 if the statements had waited for each other"
+
+
+def test_who_only_looks_sees_one_moment_and_stops_nobody(database: Database) -> None:
+    with database.looking() as session:
+        assert session.scalars(select(Network)).all() == []
+        with database.session() as writer:
+            writer.execute(insert(Network).values(prefix="46", country="SE"))
+        assert session.scalars(select(Network)).all() == []
+    with database.looking() as session:
+        assert [network.prefix for network in session.scalars(select(Network))] == ["46"]
