@@ -25,7 +25,9 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pymysql
@@ -48,6 +50,10 @@ _OPTIONS = (
     "--innodb-flush-log-at-trx-commit=2", "--skip-log-bin", "--performance-schema=OFF", "--local-infile=ON", "--max-allowed-packet=64M",
 )  # fmt: skip
 """Small, and quick: a commit is safe from a kill of the server, not of the machine."""
+
+
+_starter = ThreadPoolExecutor(1, "mariadbd")
+"""Starts all servers: what is to end with its parent ends with the very thread that started it, and a test's own may end early."""
 
 
 class MariaDb:
@@ -114,9 +120,10 @@ class MariaDb:
             *_OPTIONS, *self.options,
         ]  # fmt: skip
         with (self.folder / "log").open("ab") as log:
-            self._running = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment
+            start = partial(
+                subprocess.Popen, command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment
             )
+            self._running = _starter.submit(start).result()
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
             if self._running.poll() is not None or time.monotonic() > deadline:

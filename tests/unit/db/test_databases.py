@@ -1,6 +1,7 @@
 """The fixtures of tests/databases.py: each test gets an empty database, whatever the test before did to it."""
 
 import datetime as dt
+import threading
 
 import pytest
 from sqlalchemy import inspect, select
@@ -72,3 +73,11 @@ def test_a_server_comes_back_with_what_was_committed(own_mariadb: MariaDb) -> No
     with database.session() as session:
         assert session.scalars(select(Blacklist.address).order_by(Blacklist.id)).all() == ["0", "1"]
     database.close()
+
+
+def test_a_server_outlives_the_thread_that_started_it(own_mariadb: MariaDb) -> None:
+    own_mariadb.stop()
+    thread = threading.Thread(target=own_mariadb.start)
+    thread.start()
+    thread.join()
+    assert own_mariadb.execute("SELECT 1") == [(1,)]
