@@ -67,6 +67,8 @@ def whole(tmp_path_factory):
             + incoming("wanting", DEFAULT_DLR=1)
             + incoming("insisting", FORCE_DLR=1)
             + incoming("refusing", FORCE_DLR=0)
+            + incoming("raised", DEFAULT_PRIORITY=1)
+            + incoming("equal", FORCE_PRIORITY=0)
             + incoming("short", DEFAULT_VP="1h")
             + incoming("forced", FORCE_VP="2h")
             + incoming("limited", MAXPARTS=2)
@@ -150,6 +152,15 @@ def test_default_dlr_and_force_dlr_of_customers(station):
         for _ in range(count):
             assert f"id:{number} ".encode() in client.report().short_message
         client.expect_nothing()
+        client.close()
+
+
+def test_default_priority_and_force_priority_of_customers(station):
+    """It is what the operator is told, and decides in our queue: a customer cannot put his bulk before others' messages."""
+    for connector, given, priority in (("raised", 0, 1), ("raised", 3, 3), ("equal", 3, 0), ("customers", 2, 2)):
+        client, operator = station.client(connector=connector), station.link(NAMES[0])
+        client.accepted("900123", priority_flag=given)
+        assert operator.take(f"priority-{connector}-{given}").priority_flag == priority
         client.close()
 
 

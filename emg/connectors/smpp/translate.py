@@ -7,7 +7,7 @@ does not fit its alphabet goes as UCS-2. Raises `Rejected` for what cannot be a 
 
 from typing import Final, TypeVar
 
-from emg.config.model import ConnectorConfig
+from emg.config.model import ConnectorConfig, ConnectorType
 from emg.errors import Cause, Rejected
 from emg.message import Encoding, Kind, Message, State, Want
 from emg.rules.address import Addressing
@@ -40,7 +40,7 @@ T = TypeVar("T", int, str)
 class Inward:
     """Reads PDUs of one connector; built from its settings, swapped on reload."""
 
-    __slots__ = ("_addressing", "_config", "_encodings", "_forces_wants", "_packed")
+    __slots__ = ("_addressing", "_config", "_encodings", "_forces_priority", "_forces_wants", "_packed")
 
     def __init__(self, config: ConnectorConfig, addressing: Addressing) -> None:
         self._config = config
@@ -48,6 +48,9 @@ class Inward:
         self._encodings = encodings(config.default_charcode)
         self._packed = config.packed7bit
         self._forces_wants = config.force_dlr is not None or config.default_dlr is not None
+        self._forces_priority = config.type is ConnectorType.INCOMING and (
+            config.force_priority is not None or config.default_priority is not None
+        )
 
     def message(self, pdu: SubmitSm | DeliverSm, connector: str, account: str, ip: str, now: float) -> Message:
         """A submit_sm or deliver_sm as a message without id and queue. Raises Rejected."""
@@ -61,9 +64,12 @@ class Inward:
         message = self._message(pdu, body, tlvs, connector, account, ip, now, due, expires)
         if reference:
             message.reference = reference
-        if pdu.priority_flag:
-            message.priority = pdu.priority_flag
-            message.rank = NORMAL_RANK - min(pdu.priority_flag, NORMAL_RANK)
+        priority = pdu.priority_flag
+        if self._forces_priority:  # also in our queues, where a priority goes before all lower ones, whoever chose it
+            priority = _chosen(self._config.force_priority, priority, self._config.default_priority)
+        if priority:
+            message.priority = priority
+            message.rank = NORMAL_RANK - min(priority, NORMAL_RANK)
         if self._forces_wants:
             self._apply_wants(message)
         return message
