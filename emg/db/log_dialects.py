@@ -112,11 +112,12 @@ class MariaDialect:
             with open(handle, "wb", closefd=False) as file:
                 file.write(text_of(table, rows))
             result = connection.exec_driver_sql(_load_text(table, f"/proc/self/fd/{handle}"))
-            warnings = connection.exec_driver_sql("SELECT @@warning_count").scalar()
+            warning = connection.exec_driver_sql("SHOW WARNINGS LIMIT 1").first()
         finally:
             os.close(handle)
-        if result.rowcount != len(rows) or warnings:
-            raise RowFault(f"{len(rows)} rows for {table.name}: {result.rowcount} came in, {warnings} warnings")
+        if result.rowcount != len(rows) or warning is not None:
+            said = f": {warning[2]}" if warning is not None else ""
+            raise RowFault(f"of {len(rows)} rows for {table.name} {result.rowcount} came in{said}")
 
     def update(self, change: Change) -> str:
         """See `Dialect`."""
@@ -171,7 +172,8 @@ def text_of(table: Table | Change, rows: list[Row]) -> bytes:
         or text.count("\n") != len(rows) - 1
         or text.count("\\") != nulls
     )  # fmt: skip
-    return ("\n".join(map(_escaped, rows)) if odd else text).encode("utf-8", "replace")
+    text = "\n".join(map(_escaped, rows)) if odd else text
+    return f"{text}\n".encode("utf-8", "replace")  # an empty last field at the very end would be none
 
 
 def _forms(width: int, nullable: Sequence[int]) -> list[str]:

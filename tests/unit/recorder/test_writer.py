@@ -150,7 +150,7 @@ def test_a_server_without_load_data_local(own_mariadb, capsys):
 
 def test_odd_characters_are_written_for_load_data():
     batch = batch_of(accepted(1, reference="a\tb\\c\nd", account="NULL"), accepted(2, account="\\N"))
-    first, second = text_of(ROUTELOG, batch.messages).decode().split("\n")
+    first, second = text_of(ROUTELOG, batch.messages).decode().splitlines()
     assert "a\\tb\\\\c\\nd" in first.split("\t")
     assert first.split("\t")[2] == "NULL"
     assert second.split("\t")[2:4] == ["\\\\N", "\\N"]
