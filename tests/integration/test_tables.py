@@ -19,6 +19,7 @@ from emg.db import accounts, connectors, customers, ledger, revisions, schema
 from emg.db.audit import Actor
 from emg.db.connectors import Around
 from emg.db.engine import Database
+from emg.engine.events import Accepted
 from emg.engine.verified import Verified
 from emg.rules.account_rows import Access
 from emg.wire.smpp.names import Status
@@ -363,6 +364,33 @@ def test_a_balance_is_what_the_database_credits(scene: Scene) -> None:
     assert send(client) != Status.ROK
     scene.change(lambda session: ledger.topup(session, ANN, "acme", 2_000_000))
     assert [send(client) == Status.ROK for _ in range(3)] == [True, True, False]
+
+
+def test_a_user_of_the_file_has_a_daily_limit_and_says_what_the_log_keeps(scene: Scene) -> None:
+    users = user("masked", DAILYLIMIT=1, LOGCONTENT="MASKED") + user("silent", LOGCONTENT="NONE") + user("plain")
+    scene.gateway.configure(scene.config() + users)
+    started(scene)
+    masked = scene.bind("masked")
+    assert [send(masked), send(masked)] == [Status.ROK, Status.RTHROTTLED]
+    assert send(scene.bind("silent")) == send(scene.bind("plain")) == Status.ROK
+    kept = {event.account: (event.text, event.masked) for event in scene.gateway.events(Accepted)}
+    assert kept == {"masked": (b"xxxxx", True), "silent": (b"", False), "plain": (b"hello", False)}
+
+
+def test_traffic_goes_on_through_change_after_change(scene: Scene) -> None:
+    started(scene)
+    client = scene.bind()
+    window: list[int] = []
+    for number in range(10):
+        with scene.database.session() as session:
+            add_route(session, f"49{number}", "operator")
+            add_account(session, f"more{number}")
+        window += [client.ask(message(dest="46701234567")) for _ in range(5)]
+        scene.gateway.control("POST", "/reload")
+        window += [client.ask(message(dest=f"49{number}")) for _ in range(5)]
+    assert {int(client.answer_to(sequence).status) for sequence in window} == {int(Status.ROK)}
+    client.expect_nothing()
+    assert scene.subject("route")["rows"] == scene.subject("account")["rows"] == 11
 
 
 # -- the database is not there
