@@ -1,9 +1,11 @@
 """Mails: written once, sent once, tried again where that is right, and never waited for without end. Against a server that speaks SMTP."""
 
+import base64
 import datetime as dt
 import socket
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,10 +14,11 @@ from sqlalchemy import select
 from emg.db import mail, settings
 from emg.db.audit import Actor
 from emg.db.engine import Database
-from emg.db.models import Account, Mail, MailStatus
+from emg.db.models import Account, AuditLog, Mail, MailStatus
 from emg.jobs import alerts, daily, post, summary
 from emg.jobs.daily import NotCounted
 from emg.jobs.post import MailFailed
+from tests.certificates import Authority
 from tests.log_rows import NOON, customer, row, write
 from tests.mail_server import DROP, HANG, MailServer
 
@@ -167,6 +170,57 @@ def test_one_that_was_handed_over_when_the_program_died_is_not_sent_again(
     assert post.send(database) == "nothing to send, 1 in doubt"
     assert kept(database)[0].status is MailStatus.MAYBE
     assert server.mails == []
+
+
+def secured(database: Database, server: MailServer, how: str, **more: str) -> None:
+    point_to(
+        database, server.port, smtp_host="localhost", smtp_tls=how, smtp_user="emg", smtp_password="secret", **more
+    )
+
+
+@pytest.mark.parametrize("how", ["tls", "starttls"])
+def test_over_tls_and_logged_in(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    authority = Authority(tmp_path / "pki")
+    monkeypatch.setenv("SSL_CERT_FILE", authority.ca)
+    with MailServer(authority.issue("localhost", "localhost"), starttls=how == "starttls") as server:
+        secured(database, server, how)
+        put(database)
+        assert post.send(database) == "1 mails sent"
+    assert len(server.mails) == 1
+    (login,) = [line for line in server.commands if line.startswith("AUTH")]
+    assert base64.b64decode(login.split()[-1]) == b"\0emg\0secret"
+
+
+@pytest.mark.parametrize("how", ["tls", "starttls"])
+def test_a_server_that_nobody_vouches_for_gets_neither_password_nor_mail(
+    database: Database, tmp_path: Path, how: str
+) -> None:
+    stranger = Authority(tmp_path / "pki").issue("localhost", "localhost")
+    with MailServer(stranger, starttls=how == "starttls") as server:
+        secured(database, server, how)
+        put(database)
+        with pytest.raises(MailFailed, match="certificate"):
+            post.send(database)
+    assert not [line for line in server.commands if line.startswith(("AUTH", "MAIL"))]
+    assert kept(database)[0].status is MailStatus.QUEUED
+
+
+def test_a_wrong_password_is_told_without_it(database: Database) -> None:
+    with MailServer(AUTH="535 no") as server:
+        secured(database, server, "none")
+        put(database)
+        with pytest.raises(MailFailed, match="535 no") as told:
+            post.send(database)
+    assert "secret" not in str(told.value)
+    assert kept(database)[0].status is MailStatus.QUEUED
+
+
+def test_the_audit_log_has_no_password(database: Database, server: MailServer) -> None:
+    secured(database, server, "none")
+    with database.session() as session:
+        told = session.scalars(select(AuditLog).where(AuditLog.name == "smtp_password")).one()
+    assert "secret" not in told.after
+    assert "***" in told.after
 
 
 def test_old_ones_are_forgotten(database: Database) -> None:
