@@ -14,11 +14,13 @@ import resource
 import signal
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import gevent
 import gevent.event
+import gevent.lock
 
 from emg.config.changes import Changed
 from emg.config.load import load
@@ -60,6 +62,9 @@ class Gateway:
         self._file: ServerConfig
         """As it is in the file; `config` has the tables' connectors and users beside it."""
         self._files: TableFiles
+        self._due: deque[Assembled] = deque()
+        """Swapped, but for the connectors."""
+        self._connecting = gevent.lock.BoundedSemaphore(1)
         self._control: ControlServer | None = None
         self._ticker: gevent.Greenlet[..., None] | None = None
         self._stop = gevent.event.Event()
@@ -206,8 +211,11 @@ class Gateway:
             files = table_files.read(file)
             made = self._assembled(file, files)
             self._file, self._files = file, files
-            told = self._swap(made)
-        return told | self.feed.wait(look)
+            self._swap(made)
+        self._catch_up()
+        told = summary(made.changes) | self.feed.wait(look)
+        self._catch_up()  # what the tables asked for meanwhile
+        return told
 
     def _tables_changed(self) -> None:
         """The database's tables have changed; called with the feed's lock held."""
@@ -217,6 +225,7 @@ class Gateway:
             log.error("a change of the database's tables can't be used: %s", error)
             return
         self._swap(made)
+        gevent.spawn(self._catch_up, raising=False)
 
     def _assembled(self, file: ServerConfig, files: TableFiles, *, lenient: bool = False) -> Assembled:
         gc.disable()  # it would go through all the new rows again and again, and keep the event loop meanwhile
@@ -225,8 +234,8 @@ class Gateway:
         finally:
             gc.enable()
 
-    def _swap(self, made: Assembled) -> dict[str, Any]:
-        """Everything new takes effect: what accounts may do at once, then the connectors."""
+    def _swap(self, made: Assembled) -> None:
+        """Everything new takes effect at once, but for the connectors: that is `_catch_up`, and may have to wait for answers."""
         changes = made.changes
         self.config = made.config
         self.engine.logs.configure(made.config)
@@ -236,6 +245,25 @@ class Gateway:
             for connector in self.connectors.values():
                 if isinstance(connector, IncomingConnector):
                     connector.accounts_changed(names)
+        self._due.append(made)
+
+    def _catch_up(self, *, raising: bool = True) -> None:
+        """Do to the connectors what the swaps so far ask for, in their order; nothing is left to do when this returns.
+
+        Apart from the swap, because a connector that is made anew first waits for its sessions: meanwhile an account can still be locked.
+        Raises EmgError where a connector of the file can't be had; unless `raising`, that is for the log.
+        """
+        with self._connecting:
+            while self._due:
+                try:
+                    self._connect(self._due.popleft())
+                except EmgError as error:
+                    if raising:
+                        raise
+                    log.error("a connector of the configuration can't be had: %s", error)
+
+    def _connect(self, made: Assembled) -> None:
+        changes = made.changes
         for name in changes.connectors_removed:
             self._remove(name)
         for changed in changes.connectors_changed:
@@ -244,9 +272,7 @@ class Gateway:
             self._guarded(name, functools.partial(self._begin, made.config.connectors[name], made.schemes))
         for lane in self.engine.lanes.by_name.values():
             self.engine.lanes.touch(lane)
-        told = summary(changes)
-        log.info("configuration reloaded: %s", told)
-        return told
+        log.info("configuration reloaded: %s", summary(changes))
 
     def _take(self, made: Assembled) -> None:
         """The engine's part of a swap."""

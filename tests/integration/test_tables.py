@@ -23,7 +23,7 @@ from emg.engine.events import Accepted
 from emg.engine.verified import Verified
 from emg.rules.account_rows import Access
 from emg.wire.smpp.names import Status
-from emg.wire.smpp.pdus import BindTransceiver, DeliverSm, SubmitSm
+from emg.wire.smpp.pdus import BindTransceiver, DeliverSm, SubmitSm, Unbind
 from tests.databases import MariaDb
 from tests.gateways import Esme, GatewayProcess, Smsc, eventually, incoming, message, outgoing, user
 
@@ -578,3 +578,23 @@ def test_five_hundred_customers_are_back_within_ten_seconds_of_a_restart(
         assert took < 10.0
         for client in clients:
             client.close()
+
+
+def test_an_account_is_locked_while_a_connector_waits_for_its_operator(scene: Scene) -> None:
+    """A connector that is made anew lets its sessions finish first, for up to five seconds."""
+    scene.gateway.configure("DRAINTIME=5\n" + scene.config())
+    started(scene)
+    operator = scene.operator.session()
+    client = scene.bind()
+    assert send(client) == Status.ROK
+    operator.pick(lambda pdu: isinstance(pdu, SubmitSm))  # and not answered: the connector waits
+    scene.gateway.configure("DRAINTIME=5\n" + scene.config().replace("USERNAME=emg", "USERNAME=gme"))
+    assert scene.gateway.program is not None
+    scene.gateway.program.signal(signal.SIGHUP)
+    operator.pick(lambda pdu: isinstance(pdu, Unbind))
+    with scene.database.session() as session:
+        accounts.lock(session, ANN, "acme")
+    began = time.monotonic()
+    scene.gateway.program.signal(signal.SIGHUP)
+    client.expect_closed()
+    assert time.monotonic() - began < LIMIT
