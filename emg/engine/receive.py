@@ -158,7 +158,7 @@ class Receiver:
     def _admit(self, origin: Port, sender: Sender, received: float) -> None:
         if not self.open:
             raise Rejected(Cause.STOPPING)
-        self._spool.admit()
+        self._spool.admit_new()
         bucket, port_bucket = sender.bucket, origin.bucket
         if bucket is not None or port_bucket is not None:
             now = time.monotonic()

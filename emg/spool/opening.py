@@ -86,7 +86,7 @@ def open_spool(folder: str, node: int) -> tuple[Spool, Recovered]:
         os.close(os.open(path / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640))  # messages are not for everybody
         db, recovered = _open_or_set_aside(path / FILE)
         next_id = _begin(db)
-        identity = outbox.identify(db)
+        identity = outbox.identify(db, path)
     except (sqlite3.Error, OSError) as error:
         os.close(lock)
         raise SpoolError(f"the spool {path / FILE} cannot be opened: {error}") from error
@@ -227,7 +227,7 @@ def _salvage(db: sqlite3.Connection, aside: Path) -> int:
     _name_queues(db)
     if not _setting(db, "next_id", 0):
         _guess_next_id(db)
-    outbox.salvaged(db)
+    outbox.salvaged(db, aside.parent)
     return copied
 
 

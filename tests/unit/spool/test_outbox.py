@@ -90,7 +90,8 @@ def test_the_identity_stays(folder, tmp_path):
     other.close()
 
 
-def test_after_damage_no_number_is_given_twice(folder):
+@pytest.mark.parametrize("lost", ["message", "setting"])
+def test_after_damage_no_number_is_given_twice(folder, lost):
     spool, _ = folder.open()
     identity = spool.identity
     commit(spool, 5)
@@ -98,7 +99,7 @@ def test_after_damage_no_number_is_given_twice(folder):
     folder.spools.pop().close()
     file = folder.path / "spool.db"
     with sqlite3.connect(file) as db:
-        (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'message'").fetchone()
+        (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (lost,)).fetchone()
         (size,) = db.execute("PRAGMA page_size").fetchone()
         db.execute("UPDATE setting SET value = 0 WHERE name = 'clean'")
     db.close()
