@@ -67,7 +67,8 @@ class Spool:
         self.closing = False
         """It is being closed, or is: nobody may begin anything more with it."""
         self._db = db
-        self._ids = Ids(node, next_id, self._reserve_ids)
+        self.next_id = Ids(node, next_id, self._reserve_ids).next
+        """A message id that was never given out before. Raises SpoolError when the reserved ones are used up (commits fail)."""
         self._queues = queues
         self._slot = int(db.execute("SELECT coalesce(max(slot), 0) FROM mark").fetchone()[0])
         self.on_close: list[Callable[[], None]] = []
@@ -84,10 +85,6 @@ class Spool:
         self._writer.start()
 
     # -- ids, queues, slots
-
-    def next_id(self) -> int:
-        """A message id that was never given out before. Raises SpoolError when the reserved ones are used up (commits fail)."""
-        return self._ids.next()
 
     def _reserve_ids(self, limit: int, kept: Done) -> None:
         self._pending.settings["next_id"] = limit
