@@ -25,6 +25,7 @@ def identify(db: sqlite3.Connection, folder: Path) -> int:
     identity = int(db.execute("SELECT value FROM setting WHERE name = 'identity'").fetchone()[0])
     if _copy(folder) != identity:
         fresh = folder / f".{IDENTITY_FILE}.new"
+        fresh.touch(0o640)
         fresh.write_text(f"{identity}\n")
         fresh.replace(folder / IDENTITY_FILE)
     return identity

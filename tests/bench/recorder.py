@@ -117,7 +117,7 @@ def spool(folder: Path) -> sqlite3.Connection:
     """The file that a gateway would write."""
     db = connect(folder / "spool.db")
     prepare(db)
-    outbox.identify(db)
+    outbox.identify(db, folder)
     return db
 
 

@@ -146,7 +146,7 @@ def make_spool(folder: Path, rows: Iterable[list[events.Any]] = ()) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     db = connect(folder / "spool.db")
     prepare(db)
-    outbox.identify(db)
+    outbox.identify(db, folder)
     add_rows(db, rows)
     db.close()
     return folder / "spool.db"
