@@ -141,7 +141,7 @@ class Joiner:
         event = self._receiver.accepted(message, None, origin, sender, lane, why, row)
         self._spool.take_event(message.id, events.encode(event))
         self._spool.when_kept(self._kept, (held, spot.number, message, origin, sender, done, argument))
-        while self.count > MOST_PARTS and self._held:
+        if self.count > MOST_PARTS:
             self._release(next(iter(self._held.values())))
         return message.id
 
@@ -165,7 +165,11 @@ class Joiner:
         done(argument, error)
         for told, its_argument in waiting:
             told(its_argument, error)
-        if held.ready and self._held.get(held.key) is held:
+        if held.unkept:
+            return
+        if self._held.get(held.key) is not held:
+            self._release(held)
+        elif held.ready:
             self._join(held)
 
     # -- messages that go on
@@ -230,9 +234,11 @@ class Joiner:
         self._spool.event(message.id, events.encode(event))
 
     def _release(self, held: _Held) -> None:
-        """Let the parts go on as they came, in their order."""
+        """Let the parts go on as they came, in their order; none before it is kept: its sender may be told yet that it was not taken."""
         if self._held.get(held.key) is held:
             del self._held[held.key]
+        if held.unkept:
+            return  # `_kept` of the last one comes back here
         for number in sorted(held.parts):
             part = held.parts[number]
             try:
