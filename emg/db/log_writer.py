@@ -51,6 +51,8 @@ class LogWriter:
     """See the module's text. One connection, made when it is needed; for one thread."""
 
     def __init__(self, database: Database) -> None:
+        self.care = ""
+        """Why the last batch that could not be written the quick way could not; whoever has told of it makes it empty."""
         url = database.url
         if not database.is_sqlite:
             url = url.update_query_dict({"local_infile": "1"})
@@ -106,8 +108,8 @@ class LogWriter:
         """
         try:
             return self._attempt(batch, spot, keep, careful=False)
-        except RowFault:
-            pass
+        except RowFault as fault:
+            self.care = str(fault)
         try:
             return self._attempt(batch, spot, keep, careful=True)
         except RowFault as error:

@@ -151,6 +151,10 @@ class Recorder:
 
         spot = Spot(node, read.identity, before, after, stamp(time.time()))
         refused = self._writer.write(batch, spot, keep)
+        if self._writer.care:
+            log.warning("a batch had to be written by halves: %s", self._writer.care)
+            self.standing.careful += 1
+            self._writer.care = ""
         self._place = (read.identity, after)
         standing = self.standing
         standing.batches += 1

@@ -36,6 +36,8 @@ class Standing(msgspec.Struct):
     messages: int = 0
     """Rows that were made."""
     changes: int = 0
+    careful: int = 0
+    """Batches that had to be written by halves, since something in them did not fit."""
     refused: int = 0
     """What was set aside in LOGDIR/recorder-refused.jsonl."""
     error: str = ""

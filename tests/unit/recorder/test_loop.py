@@ -148,6 +148,7 @@ def test_a_row_that_the_database_refuses_is_set_aside(recorder, database, tmp_pa
     told = json.loads((tmp_path / "log" / "recorder-refused.jsonl").read_text())
     assert (told["table"], told["values"][0], told["row"]) == ("routelog", 2, 1)
     assert "set aside" in caplog.text
+    assert recorder.standing.careful == recorder.standing.refused == 1
 
 
 def test_when_it_cannot_be_set_aside_it_is_not_passed_over(recorder, database, tmp_path):

@@ -5,8 +5,9 @@ from sqlalchemy import text
 
 from emg.db.engine import Database, DatabaseError
 from emg.db.log_dialects import CHUNK, text_of
-from emg.db.log_tables import ROUTELOG, Spot
+from emg.db.log_tables import BODY, CHANGE, PART, PART_CHANGE, ROUTELOG, Spot
 from emg.db.log_writer import LogWriter, PositionMoved
+from emg.db.models import Base
 from emg.engine import events
 from emg.message import State
 from emg.recorder.fold import Fold
@@ -154,3 +155,43 @@ def test_odd_characters_are_written_for_load_data():
     assert "a\\tb\\\\c\\nd" in first.split("\t")
     assert first.split("\t")[2] == "NULL"
     assert second.split("\t")[2:4] == ["\\\\N", "\\N"]
+
+
+@pytest.mark.parametrize("table", [ROUTELOG, BODY, PART], ids=lambda table: table.name)
+def test_the_tables_are_those_of_the_models(table):
+    columns = Base.metadata.tables[table.name].columns
+    assert set(table.columns) == {column.name for column in columns}
+    assert {table.columns[place] for place in table.nullable} == {column.name for column in columns if column.nullable}
+    assert list(table.octets) == [
+        place for place, name in enumerate(table.columns) if columns[name].type.python_type is bytes
+    ]
+
+
+@pytest.mark.parametrize("change", [CHANGE, PART_CHANGE], ids=lambda change: change.name)
+def test_changes_fit_their_tables(change):
+    columns = Base.metadata.tables[change.target].columns
+    for name, kind in change.definition:
+        length = getattr(columns[name].type, "length", None) if name in columns else None
+        if length and name != "status":
+            assert kind == f"VARCHAR({length}) NOT NULL", name
+    assert {name for name, _ in change.merge} <= set(columns.keys())
+    assert {change.columns[place] for place in change.nullable} == {
+        name for name, kind in change.definition if "NOT NULL" not in kind
+    }
+
+
+def test_text_is_cut_to_the_lengths_of_the_models():
+    long = "x" * 1000
+    event = accepted(
+        1, account=long, source=long, dest=long, queue=long, route=long, remote_ip=long, reference=long, currency=long, prefix=long, network=long,
+        connector=long,
+    )  # fmt: skip
+    batch = batch_of(event, sent(1, remote_id=long), ended(1, error=long, cause=long))
+    columns = Base.metadata.tables["routelog"].columns
+    lengths = {
+        name: len(value)
+        for name, value in zip(ROUTELOG.columns, batch.messages[0], strict=True)
+        if isinstance(value, str) and "x" in value
+    }
+    assert lengths == {name: columns[name].type.length for name in lengths}
+    assert len(lengths) == 13
