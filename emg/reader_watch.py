@@ -24,7 +24,12 @@ from gevent import subprocess
 from emg.rules.pacing import Backoff
 from emg.rules.snapshot import Look, Order, Told
 
-COMMAND: Final = (sys.executable, "-m", "emg.db.reader")
+COMMAND: Final = (
+    sys.executable,
+    "-P",
+    "-m",
+    "emg.db.reader",
+)  # -P: nothing is imported from the folder that we happen to stand in
 HOME: Final = str(Path(__file__).parents[1])
 STEADY_SECONDS: Final = 60.0
 """One that lived this long is started again at once."""

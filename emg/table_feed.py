@@ -64,6 +64,7 @@ class TableFeed:
             return
         watch.start()
         answered = watch.wait(watch.look(), FIRST_SECONDS, failed=True)
+        self._pending = False  # what came so far is what the gateway begins with
         if answered and not watch.failed:
             return
         reason = watch.failed or f"the database was not read within {FIRST_SECONDS:g} s"
