@@ -30,6 +30,9 @@ SHORT = 140
 WHOLE = 134
 """Octets of a part beside the header that numbers it."""
 
+MOST_CHARGED = 4 * 10**18
+"""Micro-units, over all years: what 64 bits hold, in the spool and in the database, with room for a message more."""
+
 
 class Purse:
     """An account's balance. Made once for an account id, and kept: the spool refers to it."""
@@ -112,6 +115,8 @@ class Charging:
         if purse is None or not charge.price:
             return
         charged = purse.charged + charge.price
+        if charged > MOST_CHARGED:
+            raise Rejected(Cause.NO_CREDIT, f"account {purse.name} was charged all that this program counts with")
         if purse.lowest is not None and purse.credited - charged < purse.lowest:
             raise Rejected(
                 Cause.NO_CREDIT,

@@ -47,7 +47,10 @@ class Intake(msgspec.Struct):
     ticket: OpenReport | None = None
     made: list[Message] = []
     group: Group | None = None
-    before: tuple[int, str, bool] = (0, "", False)
+    before: tuple[int, str] = (0, "")
+    """State of the part and error of the group, before it."""
+    concluded: bool = False
+    """It is what ended the whole message."""
     orphan: int = 0
     refund: int = 0
 
@@ -95,6 +98,8 @@ class Concluder:
         verdict = group.verdict() if group is not None else None
         if group is not None and verdict is not None and not group.reported:
             group.reported = True
+            if intake is not None:
+                intake.concluded = True
             self._groups.keep(group)
             made += self._conclude_whole(group, outcome._replace(state=verdict, error=group.error), intake)
         self.keep(made, intake)
@@ -125,7 +130,7 @@ class Concluder:
 
     def _note(self, group: Group, index: int, outcome: Outcome, intake: Intake | None) -> None:
         if intake is not None:
-            intake.group, intake.before = group, (group.states[index], group.error, group.reported)
+            intake.group, intake.before = group, (group.states[index], group.error)
         group.states[index] = int(outcome.state)
         if outcome.state is not State.DELIVERED and outcome.error:
             group.error = outcome.error
@@ -181,7 +186,9 @@ class Concluder:
         if ticket is not None and ticket.charge is not None:
             self._charging.take_back(ticket.charge.payer, intake.refund)
         if group is not None and ticket is not None and ticket.part is not None:
-            group.states[ticket.part.number - 1], group.error, group.reported = intake.before
+            group.states[ticket.part.number - 1], group.error = intake.before
+            if intake.concluded:
+                group.reported = False
             self._groups.keep(group)
 
     def report_message(

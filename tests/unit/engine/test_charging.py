@@ -413,6 +413,38 @@ def test_a_part_that_could_not_be_kept_does_not_go_on_with_those_that_were_let_g
     assert it.agrees() == 0
     assert it.count("one") == 0
     assert it.engine.receiver.joiner.count == 0
-    kept = it.send(udh=part(b"c").udh, body=part(b"c").body)
+    it.send(udh=part(b"c").udh, body=part(b"c").body)
     assert it.agrees() == PRICE
-    assert it.engine.receiver.joiner.count == 1 and kept
+    assert it.engine.receiver.joiner.count == 1
+
+
+def test_reports_on_two_parts_that_could_not_be_kept_end_the_message_when_they_come_again(it, monkeypatch):
+    number = it.send(UNDELIVERED, body=b"x" * 300)
+    carrier, sent = it.carrier("one")
+    until(lambda: len(sent) == 2)
+    it.lanes.detach(carrier)
+    assert it.spool.flush()
+    full(it, monkeypatch)
+    told = []
+    for part in sent:
+        it.engine.reporter.take(
+            it.engine.ports["one"], Report(0, State.FAILED, "011"), (f"r{part}",), "", lambda _, error: told.append(error), None
+        )  # fmt: skip
+    until(lambda: len(told) == 2)
+    assert all(told)
+    monkeypatch.undo()
+    assert it.agrees() == 2 * PRICE
+    for part in sent:
+        assert it.report(part, State.FAILED) is None
+    assert it.agrees() == 0
+    assert sorted(event.id for event in it.events(events.Ended)) == sorted([number, *sent])
+
+
+def test_what_was_charged_has_a_bound_that_the_spool_can_hold(it):
+    it.charging.prices = PriceTable.parse("prefix,price,currency\n46,10000000,EUR\n")
+    it.bill(prepaid=False)
+    it.charging.by_account["acme"].charged = charging.MOST_CHARGED - 10**13
+    it.send()
+    with refused_as(Cause.NO_CREDIT):
+        it.send()
+    assert it.kept() == it.charged == charging.MOST_CHARGED
