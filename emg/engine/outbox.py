@@ -46,8 +46,13 @@ class Outbox:
                 f"the log is at {recorded}, but the last event of this spool is {spool.outbox_last}: it was put back from an older copy",
                 409,
             )
-        self.recorded = max(self.recorded, recorded)
+        self.recorded = recorded  # it may have gone back: the database was put back from a backup
         self._told_at = time.monotonic()
+
+    @property
+    def behind(self) -> int:
+        """Rows that the recorder has not told us of yet; 0 while there is none."""
+        return self._spool.outbox_last - self.recorded if self.recorded else 0
 
     def status(self, config: ServerConfig) -> dict[str, Any]:
         """For people and programs to look at."""
