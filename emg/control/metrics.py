@@ -52,7 +52,9 @@ GAUGES = {
     "emg_open_reports": Gauge("Delivery reports still awaited", lambda g: g.engine.open_reports.count),
     "emg_orphan_reports": Gauge("Delivery reports kept that match nothing", lambda g: len(g.engine.orphans)),
     "emg_outbox_events": Gauge("Events kept for the message log", lambda g: g.engine.spool.outbox_events),
-    "emg_outbox_rows_behind": Gauge("Commits whose events are not in the message log", lambda g: g.engine.outbox.behind),
+    "emg_outbox_rows_behind": Gauge(
+        "Commits whose events are not in the message log", lambda g: g.engine.outbox.behind
+    ),
     "emg_outbox_alarm": Gauge(
         "1 while too many events wait for the message log", lambda g: float(bool(g.engine.outbox.alarm))
     ),
