@@ -8,6 +8,7 @@ import email
 import socket
 import ssl
 import threading
+from collections.abc import Callable
 from email.message import EmailMessage
 from email.policy import default
 from typing import BinaryIO, cast
@@ -30,6 +31,8 @@ class MailServer:
         self.recipients: list[str] = []
         self.commands: list[str] = []
         self.connections = 0
+        self.before_answer: Callable[[str], None] = lambda _command: None
+        """Called with each command before it is answered, `.` when the mail is there."""
         self._starttls = starttls
         self._tls: ssl.SSLContext | None = None
         if certificate is not None:
@@ -98,6 +101,7 @@ class MailServer:
         return self._answer(".", stream)
 
     def _answer(self, command: str, stream: BinaryIO) -> bool:
+        self.before_answer(command)
         wanted = self.answers.get(command, "502 what?")
         if wanted == HANG:
             stream.readline()

@@ -2,17 +2,21 @@
 
 import datetime as dt
 import signal
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import delete, select
 
-from emg.db import duties, schema
+from emg.db import duties, mail, schema, settings
+from emg.db.audit import Actor
 from emg.db.engine import Database, DatabaseError
-from emg.db.models import JobRun, Lease
+from emg.db.models import JobRun, Lease, Mail, MailStatus
 from tests.databases import MariaDb
 from tests.gateways import Program, eventually
+from tests.mail_server import MailServer
 
 LEASE = "1.5"
 Start = Callable[[str], Program]
@@ -111,6 +115,53 @@ def test_it_starts_before_the_database(own_mariadb: MariaDb, start: Start) -> No
     schema.upgrade(database)
     eventually(lambda: owner(database) == program.pid, 20)
     database.close()
+
+
+KILLS = (("MAIL", 2), (".", 4), ("RCPT", 6), ("EHLO", 9))
+"""The scheduler is killed when it has just said this for the nth time."""
+
+
+def test_no_mail_is_sent_twice_whenever_it_is_killed(database: Database, database_url: str, start: Start) -> None:
+    with database.session() as session:
+        for number in range(10):
+            mail.put(session, f"topic {number}", "ann@example.com", f"mail {number}", "")
+    said: Counter[str] = Counter()
+    running: list[Program] = []
+    kills = set(KILLS)
+
+    def kill(command: str) -> None:
+        said[command] += 1
+        if (command, said[command]) in kills:
+            kills.remove((command, said[command]))
+            running[-1].kill()
+
+    with MailServer() as server:
+        server.before_answer = kill
+        with database.session() as session:
+            told = {"smtp_host": "127.0.0.1", "smtp_port": str(server.port), "mail_from": "emg@house.example"}
+            settings.write(session, Actor("shell:test"), told)
+        cut_off(database, "mail")
+        deadline = time.monotonic() + 50
+        while open_mails(database):
+            assert time.monotonic() < deadline, statuses(database)
+            running.append(start(database_url))
+            eventually(lambda: not running[-1].alive or not open_mails(database), 20)
+            running[-1].kill()
+        found = Counter(str(each["Subject"]) for each in server.mails)
+    assert max(found.values()) == 1, found
+    assert statuses(database)[MailStatus.MAYBE] == 10 - statuses(database)[MailStatus.SENT] <= 3
+    assert len(found) >= 8
+
+
+def statuses(database: Database) -> Counter[MailStatus]:
+    """How many mails are how far."""
+    with database.session() as session:
+        return Counter(session.scalars(select(Mail.status)))
+
+
+def open_mails(database: Database) -> int:
+    """How many are not done with."""
+    return sum(statuses(database)[each] for each in (MailStatus.QUEUED, MailStatus.SENDING))
 
 
 def quiet(look: Callable[[], bool]) -> bool:
