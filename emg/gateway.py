@@ -43,6 +43,9 @@ from emg.table_feed import TableFeed
 SWITCH_SECONDS = 0.001
 """How long the event loop may keep the interpreter from the spool's writer; Python's 5 ms would be in every acknowledgement."""
 TICK_SECONDS = 1.0
+LET_GO_SECONDS = 0.1
+LARGE = 10_000
+"""Rows of a table that the garbage collector is to leave alone."""
 
 log = logging.getLogger("emg")
 Connector = IncomingConnector | OutgoingConnector
@@ -228,9 +231,14 @@ class Gateway:
         gevent.spawn(self._catch_up, raising=False)
 
     def _assembled(self, file: ServerConfig, files: TableFiles, *, lenient: bool = False) -> Assembled:
+        gc.collect(1)
         gc.disable()  # it would go through all the new rows again and again, and keep the event loop meanwhile
         try:
-            return native.run(lambda: self.feed.tables.assemble(file, files, self.config, lenient=lenient))
+            made = native.run(lambda: self.feed.tables.assemble(file, files, self.config, lenient=lenient))
+            pairs = ((made.routes, self.engine.router.table), (made.prices, self.engine.charging.prices))
+            if any(new is not None and new is not old and new.size > LARGE for new, old in pairs):
+                gc.freeze()  # as at the start; what garbage of this second is never collected now is no more than that
+            return made
         finally:
             gc.enable()
 
@@ -276,8 +284,11 @@ class Gateway:
 
     def _take(self, made: Assembled) -> None:
         """The engine's part of a swap."""
-        self.engine.configure(made.config, made.routes, made.lists)
         charging = self.engine.charging
+        gevent.spawn(
+            _let_go, [self.engine.router.table, charging.prices, charging.numbering, self.engine.receiver.lists]
+        )
+        self.engine.configure(made.config, made.routes, made.lists)
         charging.prices, charging.numbering = made.prices, made.numbering
         charging.configure(made.billing)
         self.feed.note(made.skipped)
@@ -312,6 +323,13 @@ class Gateway:
         if connector is not None:
             connector.stop(min(self.config.draintime, 5.0))
         self._begin(config, made.schemes)
+
+
+def _let_go(old: list[object]) -> None:
+    """Drop tables that were in force one by one: to free the memory of a large one takes the event loop some milliseconds."""
+    while old:
+        gevent.sleep(LET_GO_SECONDS)
+        old.pop()
 
 
 def summary(changes: Any) -> dict[str, Any]:

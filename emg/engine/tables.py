@@ -205,7 +205,12 @@ def _prices(config: ServerConfig, files: TableFiles, stored: Snapshot) -> tuple[
     if files.prices is not None:
         return table_files.prices_of(config, files.prices), _idle(stored, "PRICES")
     prices, faults = prices_of(stored.rows)
-    return PriceTable(prices) if prices else None, _left_out("price", faults, stored)
+    table = PriceTable(prices)
+    if not prices:
+        table.size = stored.header.rows + len(
+            stored.header.skipped
+        )  # a table of faults alone prices nothing, and lets nobody send for nothing
+    return table if table.size else None, _left_out("price", faults, stored)
 
 
 def _numbering(stored: Snapshot) -> tuple[Numbering | None, Sequence[Skipped]]:

@@ -198,6 +198,16 @@ def test_routes_prices_and_numbering_of_the_tables() -> None:
     assert {row.name for row in made.skipped["network"]} == {"4x"}
 
 
+def test_prices_that_are_all_faulty_make_nothing_free() -> None:
+    bench = Bench()
+    bench.hold("price")
+    assert bench.assemble().prices is None
+    bench.hold("price", msgspec.structs.replace(PRICE, currency="crowns"))
+    prices = bench.assemble().prices
+    assert prices
+    assert prices.lookup("461", "acme", "customers", "op", "EUR", 1.0) is None
+
+
 def test_a_file_stands_in_the_place_of_the_table() -> None:
     bench = Bench()
     bench.hold("route", ROUTE)
