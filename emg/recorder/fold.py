@@ -108,8 +108,8 @@ class Fold:
         for event in happened:
             try:
                 takes[type(event)](self, event)
-            except (ValueError, OverflowError, OSError) as error:
-                self.faults.append((event, str(error)))
+            except Exception as error:  # noqa: BLE001 -- one event that our own code can't take must not stop the log
+                self.faults.append((event, f"{type(error).__name__}: {error}"))
 
     def place(self, messages: Mapping[int, str], parts: Mapping[int, tuple[int, str]]) -> None:
         """Take the strays: id → received, part → (parent, its received). What stands nowhere is about a report, or was never logged."""

@@ -63,7 +63,6 @@ class Recorder:
         self._failures = 0
         self._customers: dict[str, int | None] = {}
         self._customers_until = 0.0
-        self._tell_at = 0.0
         self._told = (0, 0, 0.0)
         self._row_events = 1.0
 
@@ -86,7 +85,7 @@ class Recorder:
         """One batch; gives for how long to wait then."""
         try:
             pause = 0.0 if self.step() else GATHER_SECONDS
-        except (EmgError, SpoolError) as error:
+        except EmgError as error:
             return self._failed(error)
         if self.standing.error:
             log.warning("it goes on after %.0f s: %s", time.time() - self.standing.error_at, self.standing.error)
