@@ -1,7 +1,7 @@
 -- The whole schema of revision 0001, for SQLite. Written by `make docs`, never by hand: `emg db upgrade` makes the same, step by step.
 
 CREATE TABLE audit_log (
-	id INTEGER NOT NULL,
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
 	at DATETIME NOT NULL,
 	who VARCHAR(128) NOT NULL,
 	origin VARCHAR(45) NOT NULL,
@@ -9,8 +9,7 @@ CREATE TABLE audit_log (
 	subject VARCHAR(32) NOT NULL,
 	name VARCHAR(128) NOT NULL,
 	"before" TEXT NOT NULL,
-	"after" TEXT NOT NULL,
-	CONSTRAINT pk_audit_log PRIMARY KEY (id)
+	"after" TEXT NOT NULL
 );
 
 CREATE INDEX ix_audit_log_at ON audit_log (at);
@@ -18,26 +17,24 @@ CREATE INDEX ix_audit_log_at ON audit_log (at);
 CREATE INDEX ix_audit_log_name ON audit_log (name);
 
 CREATE TABLE blacklist (
-	id INTEGER NOT NULL,
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
 	white BOOLEAN NOT NULL,
 	field VARCHAR(10) NOT NULL,
 	address VARCHAR(64) NOT NULL,
 	action VARCHAR(6) NOT NULL,
 	note VARCHAR(255) NOT NULL,
 	updated DATETIME NOT NULL,
-	CONSTRAINT pk_blacklist PRIMARY KEY (id),
 	CONSTRAINT uq_blacklist_white_field_address UNIQUE (white, field, address)
 );
 
 CREATE TABLE connector (
-	id INTEGER NOT NULL,
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
 	name VARCHAR(64) NOT NULL,
 	position INTEGER NOT NULL,
 	disabled BOOLEAN NOT NULL,
 	note TEXT NOT NULL,
 	created DATETIME NOT NULL,
 	updated DATETIME NOT NULL,
-	CONSTRAINT pk_connector PRIMARY KEY (id),
 	CONSTRAINT uq_connector_name UNIQUE (name)
 );
 
@@ -48,7 +45,7 @@ CREATE TABLE counter (
 );
 
 CREATE TABLE customer (
-	id INTEGER NOT NULL,
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
 	name VARCHAR(128) NOT NULL,
 	number VARCHAR(32),
 	organisation_number VARCHAR(32) NOT NULL,
@@ -64,7 +61,6 @@ CREATE TABLE customer (
 	note TEXT NOT NULL,
 	created DATETIME NOT NULL,
 	updated DATETIME NOT NULL,
-	CONSTRAINT pk_customer PRIMARY KEY (id),
 	CONSTRAINT uq_customer_name UNIQUE (name),
 	CONSTRAINT uq_customer_number UNIQUE (number)
 );
@@ -76,7 +72,7 @@ CREATE TABLE dirty_hour (
 );
 
 CREATE TABLE hourly_summary (
-	id INTEGER NOT NULL,
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
 	hour DATETIME NOT NULL,
 	account VARCHAR(64) NOT NULL,
 	customer_id INTEGER,
@@ -94,7 +90,6 @@ CREATE TABLE hourly_summary (
 	within_60s INTEGER NOT NULL,
 	within_600s INTEGER NOT NULL,
 	delay_ms INTEGER NOT NULL,
-	CONSTRAINT pk_hourly_summary PRIMARY KEY (id),
 	CONSTRAINT uq_hourly_summary_all UNIQUE (hour, account, customer_id, connector_in, connector_out, prefix, network, currency, status)
 );
 
@@ -119,7 +114,7 @@ CREATE TABLE lease (
 );
 
 CREATE TABLE mail (
-	id INTEGER NOT NULL,
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
 	topic VARCHAR(128) NOT NULL,
 	recipient VARCHAR(255) NOT NULL,
 	subject VARCHAR(255) NOT NULL,
@@ -130,7 +125,6 @@ CREATE TABLE mail (
 	tries INTEGER NOT NULL,
 	ended DATETIME,
 	error TEXT NOT NULL,
-	CONSTRAINT pk_mail PRIMARY KEY (id),
 	CONSTRAINT uq_mail_topic UNIQUE (topic)
 );
 
@@ -169,18 +163,17 @@ CREATE INDEX ix_message_part_received ON message_part (received);
 CREATE INDEX ix_message_part_remote_id ON message_part (remote_id);
 
 CREATE TABLE network (
-	id INTEGER NOT NULL,
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
 	prefix VARCHAR(32) NOT NULL,
 	country VARCHAR(2) NOT NULL,
 	name VARCHAR(128) NOT NULL,
 	mcc VARCHAR(3) NOT NULL,
 	mnc VARCHAR(3) NOT NULL,
-	CONSTRAINT pk_network PRIMARY KEY (id),
 	CONSTRAINT uq_network_prefix UNIQUE (prefix)
 );
 
 CREATE TABLE plugin (
-	id INTEGER NOT NULL,
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
 	name VARCHAR(64) NOT NULL,
 	position INTEGER NOT NULL,
 	library VARCHAR(255) NOT NULL,
@@ -191,12 +184,11 @@ CREATE TABLE plugin (
 	note VARCHAR(255) NOT NULL,
 	created DATETIME NOT NULL,
 	updated DATETIME NOT NULL,
-	CONSTRAINT pk_plugin PRIMARY KEY (id),
 	CONSTRAINT uq_plugin_name UNIQUE (name)
 );
 
 CREATE TABLE price (
-	id INTEGER NOT NULL,
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
 	prefix VARCHAR(32) NOT NULL,
 	account VARCHAR(64) NOT NULL,
 	connector_in VARCHAR(64) NOT NULL,
@@ -207,8 +199,7 @@ CREATE TABLE price (
 	valid_from DATETIME,
 	valid_until DATETIME,
 	refund VARCHAR(16) NOT NULL,
-	updated DATETIME NOT NULL,
-	CONSTRAINT pk_price PRIMARY KEY (id)
+	updated DATETIME NOT NULL
 );
 
 CREATE INDEX ix_price_prefix ON price (prefix);
@@ -234,7 +225,7 @@ CREATE TABLE revision (
 );
 
 CREATE TABLE route (
-	id INTEGER NOT NULL,
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
 	prefix VARCHAR(32) NOT NULL,
 	account VARCHAR(64) NOT NULL,
 	connector_in VARCHAR(64) NOT NULL,
@@ -242,8 +233,7 @@ CREATE TABLE route (
 	priority INTEGER NOT NULL,
 	weight INTEGER NOT NULL,
 	enabled BOOLEAN NOT NULL,
-	updated DATETIME NOT NULL,
-	CONSTRAINT pk_route PRIMARY KEY (id)
+	updated DATETIME NOT NULL
 );
 
 CREATE INDEX ix_route_prefix ON route (prefix);
@@ -309,7 +299,7 @@ CREATE TABLE setting (
 );
 
 CREATE TABLE account (
-	id INTEGER NOT NULL,
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
 	customer_id INTEGER,
 	name VARCHAR(64) NOT NULL,
 	password_hash VARCHAR(255) NOT NULL,
@@ -338,7 +328,6 @@ CREATE TABLE account (
 	note TEXT NOT NULL,
 	created DATETIME NOT NULL,
 	updated DATETIME NOT NULL,
-	CONSTRAINT pk_account PRIMARY KEY (id),
 	CONSTRAINT fk_account_customer_id FOREIGN KEY(customer_id) REFERENCES customer (id),
 	CONSTRAINT uq_account_name UNIQUE (name)
 );
@@ -346,7 +335,7 @@ CREATE TABLE account (
 CREATE INDEX ix_account_customer_id ON account (customer_id);
 
 CREATE TABLE api_key (
-	id INTEGER NOT NULL,
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
 	name VARCHAR(255) NOT NULL,
 	prefix VARCHAR(12) NOT NULL,
 	key_hash VARCHAR(64) NOT NULL,
@@ -358,7 +347,6 @@ CREATE TABLE api_key (
 	last_used DATETIME,
 	created DATETIME NOT NULL,
 	created_by VARCHAR(128) NOT NULL,
-	CONSTRAINT pk_api_key PRIMARY KEY (id),
 	CONSTRAINT uq_api_key_key_hash UNIQUE (key_hash),
 	CONSTRAINT fk_api_key_customer_id FOREIGN KEY(customer_id) REFERENCES customer (id) ON DELETE CASCADE
 );
@@ -366,20 +354,19 @@ CREATE TABLE api_key (
 CREATE INDEX ix_api_key_customer_id ON api_key (customer_id);
 
 CREATE TABLE connector_option (
-	id INTEGER NOT NULL,
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
 	connector_id INTEGER NOT NULL,
 	position INTEGER NOT NULL,
 	keyword VARCHAR(64) NOT NULL,
 	value TEXT NOT NULL,
 	disabled BOOLEAN NOT NULL,
 	note VARCHAR(255) NOT NULL,
-	CONSTRAINT pk_connector_option PRIMARY KEY (id),
 	CONSTRAINT uq_connector_option_connector_id_position UNIQUE (connector_id, position),
 	CONSTRAINT fk_connector_option_connector_id FOREIGN KEY(connector_id) REFERENCES connector (id) ON DELETE CASCADE
 );
 
 CREATE TABLE invoice (
-	id INTEGER NOT NULL,
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
 	number INTEGER,
 	kind VARCHAR(16) NOT NULL,
 	status VARCHAR(16) NOT NULL,
@@ -402,7 +389,6 @@ CREATE TABLE invoice (
 	note TEXT NOT NULL,
 	created DATETIME NOT NULL,
 	created_by VARCHAR(128) NOT NULL,
-	CONSTRAINT pk_invoice PRIMARY KEY (id),
 	CONSTRAINT uq_invoice_number UNIQUE (number),
 	CONSTRAINT fk_invoice_credits_id FOREIGN KEY(credits_id) REFERENCES invoice (id),
 	CONSTRAINT fk_invoice_customer_id FOREIGN KEY(customer_id) REFERENCES customer (id)
@@ -411,11 +397,10 @@ CREATE TABLE invoice (
 CREATE INDEX ix_invoice_customer_id ON invoice (customer_id);
 
 CREATE TABLE account_access (
-	id INTEGER NOT NULL,
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
 	account_id INTEGER NOT NULL,
 	network VARCHAR(43) NOT NULL,
 	connector VARCHAR(64) NOT NULL,
-	CONSTRAINT pk_account_access PRIMARY KEY (id),
 	CONSTRAINT uq_account_access_account_id_network_connector UNIQUE (account_id, network, connector),
 	CONSTRAINT fk_account_access_account_id FOREIGN KEY(account_id) REFERENCES account (id) ON DELETE CASCADE
 );
@@ -423,7 +408,7 @@ CREATE TABLE account_access (
 CREATE INDEX ix_account_access_account_id ON account_access (account_id);
 
 CREATE TABLE invoice_line (
-	id INTEGER NOT NULL,
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
 	invoice_id INTEGER NOT NULL,
 	position INTEGER NOT NULL,
 	account VARCHAR(64) NOT NULL,
@@ -434,13 +419,12 @@ CREATE TABLE invoice_line (
 	parts INTEGER NOT NULL,
 	unit_price BIGINT NOT NULL,
 	amount BIGINT NOT NULL,
-	CONSTRAINT pk_invoice_line PRIMARY KEY (id),
 	CONSTRAINT uq_invoice_line_invoice_id_position UNIQUE (invoice_id, position),
 	CONSTRAINT fk_invoice_line_invoice_id FOREIGN KEY(invoice_id) REFERENCES invoice (id) ON DELETE CASCADE
 );
 
 CREATE TABLE ledger (
-	id INTEGER NOT NULL,
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
 	account_id INTEGER NOT NULL,
 	at DATETIME NOT NULL,
 	kind VARCHAR(16) NOT NULL,
@@ -452,7 +436,6 @@ CREATE TABLE ledger (
 	who VARCHAR(128) NOT NULL,
 	why VARCHAR(255) NOT NULL,
 	reference VARCHAR(64) NOT NULL,
-	CONSTRAINT pk_ledger PRIMARY KEY (id),
 	CONSTRAINT uq_ledger_account_id_kind_hour UNIQUE (account_id, kind, hour),
 	CONSTRAINT fk_ledger_account_id FOREIGN KEY(account_id) REFERENCES account (id)
 );
@@ -460,7 +443,7 @@ CREATE TABLE ledger (
 CREATE INDEX ix_ledger_account_id_at ON ledger (account_id, at);
 
 CREATE TABLE web_user (
-	id INTEGER NOT NULL,
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
 	name VARCHAR(128) NOT NULL,
 	full_name VARCHAR(255) NOT NULL,
 	email VARCHAR(255) NOT NULL,
@@ -477,7 +460,6 @@ CREATE TABLE web_user (
 	last_ip VARCHAR(45) NOT NULL,
 	created DATETIME NOT NULL,
 	updated DATETIME NOT NULL,
-	CONSTRAINT pk_web_user PRIMARY KEY (id),
 	CONSTRAINT uq_web_user_name UNIQUE (name),
 	CONSTRAINT fk_web_user_customer_id FOREIGN KEY(customer_id) REFERENCES customer (id),
 	CONSTRAINT fk_web_user_account_id FOREIGN KEY(account_id) REFERENCES account (id) ON DELETE SET NULL

@@ -11,7 +11,7 @@ from enum import StrEnum
 from sqlalchemy import Double, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from emg.db.models.base import BIG, CHARSET, Base, Currency, Key, Money, Name, Prose, UtcTime, When, Word, words
+from emg.db.models.base import BIG, COUNTED, Base, Currency, Key, Money, Name, Prose, UtcTime, When, Word, words
 
 
 class Content(StrEnum):
@@ -118,7 +118,7 @@ class AccountAccess(Base):
     __table_args__ = (
         UniqueConstraint("account_id", "network", "connector"),
         Index("ix_account_access_account_id", "account_id"),
-        CHARSET,
+        COUNTED,
     )
 
     id: Mapped[Key]

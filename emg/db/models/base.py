@@ -20,6 +20,9 @@ NAMING = {
 CHARSET = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
 """Text compares byte by byte, as SQLite does."""
 
+COUNTED = {**CHARSET, "sqlite_autoincrement": True}
+"""For a table with a `Key`: the number of a row that is gone is never given again, on SQLite too. The log, the gateway's balances and the audit log name rows by it."""
+
 PARTITIONED = {
     **CHARSET,
     "mysql_partition_by": "RANGE COLUMNS (received) (PARTITION later VALUES LESS THAN (MAXVALUE))",
@@ -76,4 +79,4 @@ class Base(DeclarativeBase):
     """All tables."""
 
     metadata = MetaData(naming_convention=NAMING)
-    __table_args__: Any = CHARSET
+    __table_args__: Any = COUNTED

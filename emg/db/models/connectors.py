@@ -3,7 +3,7 @@
 from sqlalchemy import ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from emg.db.models.base import BIG, CHARSET, Base, Key, Name, Prose, When, Word
+from emg.db.models.base import BIG, COUNTED, Base, Key, Name, Prose, When, Word
 
 
 class Connector(Base):
@@ -28,7 +28,7 @@ class ConnectorOption(Base):
     """One line of a connector's section."""
 
     __tablename__ = "connector_option"
-    __table_args__ = (UniqueConstraint("connector_id", "position"), CHARSET)
+    __table_args__ = (UniqueConstraint("connector_id", "position"), COUNTED)
 
     id: Mapped[Key]
     connector_id: Mapped[int] = mapped_column(BIG, ForeignKey("connector.id", ondelete="CASCADE"))

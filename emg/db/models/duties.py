@@ -6,7 +6,7 @@ from enum import StrEnum
 from sqlalchemy import Double, Index, Integer, LargeBinary, String, Unicode
 from sqlalchemy.orm import Mapped, mapped_column
 
-from emg.db.models.base import BIG, CHARSET, Base, Key, Prose, UtcTime, When, Word, words
+from emg.db.models.base import BIG, CHARSET, COUNTED, Base, Key, Prose, UtcTime, When, Word, words
 
 
 class ScheduledJob(Base):
@@ -56,7 +56,7 @@ class Mail(Base):
     """A mail to be sent, or that was sent. `topic` is unique, so that nothing is told twice. *Scheduler*."""
 
     __tablename__ = "mail"
-    __table_args__ = (Index("ix_mail_status_due", "status", "due"), CHARSET)
+    __table_args__ = (Index("ix_mail_status_due", "status", "due"), COUNTED)
 
     id: Mapped[Key]
     topic: Mapped[str] = mapped_column(String(128), unique=True)

@@ -10,6 +10,7 @@ class Setting(Base):
     """A value by name: what people can set and no file says (mail addresses, retention, invoice texts)."""
 
     __tablename__ = "setting"
+    __table_args__ = CHARSET
 
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
     value: Mapped[Prose] = mapped_column(default="")
@@ -53,6 +54,7 @@ class Lease(Base):
     """Which of several running programs does a duty (the scheduler's jobs)."""
 
     __tablename__ = "lease"
+    __table_args__ = CHARSET
 
     name: Mapped[Name] = mapped_column(primary_key=True)
     owner: Mapped[str] = mapped_column(String(128))

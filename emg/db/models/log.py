@@ -7,7 +7,21 @@ from sqlalchemy import Index, LargeBinary, SmallInteger, String, UniqueConstrain
 from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import Mapped, mapped_column
 
-from emg.db.models.base import BIG, CHARSET, PARTITIONED, Base, Currency, Key, Money, Name, Prose, UtcTime, When, words
+from emg.db.models.base import (
+    BIG,
+    CHARSET,
+    COUNTED,
+    PARTITIONED,
+    Base,
+    Currency,
+    Key,
+    Money,
+    Name,
+    Prose,
+    UtcTime,
+    When,
+    words,
+)
 
 HEADER = LargeBinary(255).with_variant(mysql.TINYBLOB(), "mysql", "mariadb")
 OCTETS = LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql", "mariadb")
@@ -161,7 +175,7 @@ class HourlySummary(Base):
             name="uq_hourly_summary_all",
         ),
         Index("ix_hourly_summary_account_hour", "account", "hour"),
-        CHARSET,
+        COUNTED,
     )  # fmt: skip
 
     id: Mapped[Key]

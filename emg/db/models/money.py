@@ -6,7 +6,7 @@ from enum import StrEnum
 from sqlalchemy import Date, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from emg.db.models.base import BIG, CHARSET, Base, Currency, Key, Money, Prose, UtcTime, When, Word, words
+from emg.db.models.base import BIG, COUNTED, Base, Currency, Key, Money, Prose, UtcTime, When, Word, words
 
 
 class Entry(StrEnum):
@@ -25,7 +25,7 @@ class Ledger(Base):
     __table_args__ = (
         UniqueConstraint("account_id", "kind", "hour"),
         Index("ix_ledger_account_id_at", "account_id", "at"),
-        CHARSET,
+        COUNTED,
     )
 
     id: Mapped[Key]
@@ -105,7 +105,7 @@ class InvoiceLine(Base):
     """Messages of one account to one network at one price."""
 
     __tablename__ = "invoice_line"
-    __table_args__ = (UniqueConstraint("invoice_id", "position"), CHARSET)
+    __table_args__ = (UniqueConstraint("invoice_id", "position"), COUNTED)
 
     id: Mapped[Key]
     invoice_id: Mapped[int] = mapped_column(BIG, ForeignKey("invoice.id", ondelete="CASCADE"))

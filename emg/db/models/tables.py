@@ -6,7 +6,7 @@ from enum import StrEnum
 from sqlalchemy import Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from emg.db.models.base import CHARSET, Base, Currency, Key, Money, Name, UtcTime, When, Word, words
+from emg.db.models.base import COUNTED, Base, Currency, Key, Money, Name, UtcTime, When, Word, words
 
 
 class Refund(StrEnum):
@@ -23,7 +23,7 @@ class Route(Base):
     """A row of the routing table; see `emg.rules.routes`."""
 
     __tablename__ = "route"
-    __table_args__ = (Index("ix_route_prefix", "prefix"), CHARSET)
+    __table_args__ = (Index("ix_route_prefix", "prefix"), COUNTED)
 
     id: Mapped[Key]
     prefix: Mapped[str] = mapped_column(String(32), default="")
@@ -41,7 +41,7 @@ class Price(Base):
     """A row of the price table; see `emg.rules.prices`. `price` and `cost` are of one part."""
 
     __tablename__ = "price"
-    __table_args__ = (Index("ix_price_prefix", "prefix"), CHARSET)
+    __table_args__ = (Index("ix_price_prefix", "prefix"), COUNTED)
 
     id: Mapped[Key]
     prefix: Mapped[str] = mapped_column(String(32), default="")
@@ -62,7 +62,7 @@ class Network(Base):
     """Numbering: which country and network a prefix belongs to."""
 
     __tablename__ = "network"
-    __table_args__ = (UniqueConstraint("prefix"), CHARSET)
+    __table_args__ = (UniqueConstraint("prefix"), COUNTED)
 
     id: Mapped[Key]
     prefix: Mapped[str] = mapped_column(String(32))
@@ -76,7 +76,7 @@ class Blacklist(Base):
     """A row of the black list, or of the white list beside it; see `emg.rules.blocklist`."""
 
     __tablename__ = "blacklist"
-    __table_args__ = (UniqueConstraint("white", "field", "address"), CHARSET)
+    __table_args__ = (UniqueConstraint("white", "field", "address"), COUNTED)
 
     id: Mapped[Key]
     white: Mapped[bool] = mapped_column(default=False)

@@ -30,6 +30,7 @@ def upgrade() -> None:
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",
         mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
         if_not_exists=True,
     )
     with op.batch_alter_table("audit_log", schema=None) as batch_op:
@@ -50,6 +51,7 @@ def upgrade() -> None:
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",
         mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
         if_not_exists=True,
     )
     op.create_table(
@@ -66,6 +68,7 @@ def upgrade() -> None:
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",
         mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
         if_not_exists=True,
     )
     op.create_table(
@@ -102,6 +105,7 @@ def upgrade() -> None:
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",
         mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
         if_not_exists=True,
     )
     op.create_table(
@@ -154,6 +158,7 @@ def upgrade() -> None:
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",
         mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
         if_not_exists=True,
     )
     with op.batch_alter_table("hourly_summary", schema=None) as batch_op:
@@ -207,6 +212,7 @@ def upgrade() -> None:
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",
         mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
         if_not_exists=True,
     )
     with op.batch_alter_table("mail", schema=None) as batch_op:
@@ -280,6 +286,7 @@ def upgrade() -> None:
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",
         mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
         if_not_exists=True,
     )
     op.create_table(
@@ -300,6 +307,7 @@ def upgrade() -> None:
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",
         mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
         if_not_exists=True,
     )
     op.create_table(
@@ -320,6 +328,7 @@ def upgrade() -> None:
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",
         mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
         if_not_exists=True,
     )
     with op.batch_alter_table("price", schema=None) as batch_op:
@@ -372,6 +381,7 @@ def upgrade() -> None:
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",
         mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
         if_not_exists=True,
     )
     with op.batch_alter_table("route", schema=None) as batch_op:
@@ -421,11 +431,15 @@ def upgrade() -> None:
         if_not_exists=True,
     )
     with op.batch_alter_table("routelog", schema=None) as batch_op:
-        batch_op.create_index("ix_routelog_account_received", ["account", "received", "id"], unique=False, if_not_exists=True)
+        batch_op.create_index(
+            "ix_routelog_account_received", ["account", "received", "id"], unique=False, if_not_exists=True
+        )
         batch_op.create_index("ix_routelog_dest_received", ["dest", "received", "id"], unique=False, if_not_exists=True)
         batch_op.create_index("ix_routelog_received", ["received", "id"], unique=False, if_not_exists=True)
         batch_op.create_index("ix_routelog_remote_id", ["remote_id"], unique=False, if_not_exists=True)
-        batch_op.create_index("ix_routelog_source_received", ["source", "received", "id"], unique=False, if_not_exists=True)
+        batch_op.create_index(
+            "ix_routelog_source_received", ["source", "received", "id"], unique=False, if_not_exists=True
+        )
 
     op.create_table(
         "scheduler_job",
@@ -491,6 +505,7 @@ def upgrade() -> None:
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",
         mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
         if_not_exists=True,
     )
     with op.batch_alter_table("account", schema=None) as batch_op:
@@ -518,6 +533,7 @@ def upgrade() -> None:
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",
         mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
         if_not_exists=True,
     )
     with op.batch_alter_table("api_key", schema=None) as batch_op:
@@ -540,6 +556,7 @@ def upgrade() -> None:
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",
         mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
         if_not_exists=True,
     )
     op.create_table(
@@ -574,6 +591,7 @@ def upgrade() -> None:
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",
         mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
         if_not_exists=True,
     )
     with op.batch_alter_table("invoice", schema=None) as batch_op:
@@ -595,6 +613,7 @@ def upgrade() -> None:
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",
         mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
         if_not_exists=True,
     )
     with op.batch_alter_table("account_access", schema=None) as batch_op:
@@ -621,6 +640,7 @@ def upgrade() -> None:
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",
         mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
         if_not_exists=True,
     )
     op.create_table(
@@ -643,6 +663,7 @@ def upgrade() -> None:
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",
         mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
         if_not_exists=True,
     )
     with op.batch_alter_table("ledger", schema=None) as batch_op:
@@ -680,6 +701,7 @@ def upgrade() -> None:
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",
         mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
         if_not_exists=True,
     )
     with op.batch_alter_table("web_user", schema=None) as batch_op:

@@ -154,3 +154,18 @@ def test_every_table_takes_rows_of_the_models(database: Database) -> None:
 def _log(database: Database) -> list[object]:
     with database.engine.connect() as connection:
         return list(connection.execute(Base.metadata.tables["routelog"].select()))
+
+
+def test_the_number_of_a_row_that_is_gone_is_never_given_again(database: Database) -> None:
+    """Of every table whose rows are counted: the log and the gateway's balances name rows by it."""
+    tables = [table for table in Base.metadata.tables.values() if table.autoincrement_column is not None]
+    counted = [table for table in tables if table.autoincrement_column.autoincrement is True]
+    assert {"account", "route", "price", "customer"} < {table.name for table in counted}
+    assert all(table.dialect_options["sqlite"]["autoincrement"] for table in counted)
+    with database.engine.begin() as connection:
+        numbers = []
+        for _ in range(2):
+            insert = Base.metadata.tables["network"].insert().values(prefix="46", country="SE")
+            numbers.append(connection.execute(insert).inserted_primary_key[0])
+            connection.execute(Base.metadata.tables["network"].delete())
+    assert numbers[1] > numbers[0]
