@@ -88,14 +88,13 @@ class PartStory:
 
 
 class Fold:
-    """See the module's text. `customers`: account → customer's id; `node`: whose events these are."""
+    """See the module's text. `node`: whose events these are."""
 
-    def __init__(self, customers: Mapping[str, int | None], node: int) -> None:
+    def __init__(self, node: int) -> None:
         self.strays: list[events.Any] = []
         self.faults: list[tuple[events.Any, str]] = []
         self.ended_twice = 0
         """Messages that ended again within the batch; the first end stays."""
-        self._customers = customers
         self._node = node
         self._stories: dict[int, Story] = {}
         self._parts: dict[int, PartStory] = {}
@@ -291,11 +290,15 @@ class Fold:
 
     # -- rows
 
-    def batch(self) -> Batch:
-        """What is to be written."""
+    @property
+    def accounts(self) -> set[str]:
+        """Who sent the messages that are new."""
+        return {story.accepted.account for story in self._stories.values() if story.accepted is not None}
+
+    def batch(self, customers: Mapping[str, int | None]) -> Batch:
+        """What is to be written. `customers`: account → customer's id."""
         batch = Batch(bodies=self._bodies)
         hours = set()
-        customers = self._customers
         for number, story in self._stories.items():
             hours.add(story.received[:13])
             event = story.accepted

@@ -63,6 +63,8 @@ class Recorder:
         self._failures = 0
         self._customers: dict[str, int | None] = {}
         self._customers_until = 0.0
+        self._strangers: set[str] = set()
+        """Accounts of the configuration file."""
         self._told = (0, 0, 0.0)
         self._row_events = 1.0
 
@@ -128,7 +130,7 @@ class Recorder:
 
     def _record(self, read: Rows, node: int, before: int) -> None:
         self._look_for_gap(before, read.rows[0][0])
-        fold = Fold(self._accounts(), node)
+        fold = Fold(node)
         aside: list[dict[str, Any]] = []
         for number, _at, count, body in read.rows:
             try:
@@ -142,7 +144,7 @@ class Recorder:
             fold.place(messages, parts)
         aside += [{"reason": reason, "event": repr(event)} for event, reason in fold.faults]
         after = read.rows[-1][0]
-        batch = fold.batch()
+        batch = fold.batch(self._customers_of(fold.accounts))
 
         def keep(refused: list[Refused]) -> None:
             rows = [{"table": row.table, "reason": row.reason, "values": row.row} for row in refused]
@@ -180,12 +182,15 @@ class Recorder:
             if len(told) > SHOWN:
                 log.error("and %d more", len(told) - SHOWN)
 
-    def _accounts(self) -> dict[str, int | None]:
-        """Account → customer, at most `CUSTOMERS_SECONDS` old."""
+    def _customers_of(self, accounts: set[str]) -> dict[str, int | None]:
+        """Account → customer: at most `CUSTOMERS_SECONDS` old, and asked for at once when there is an account that we have not asked about."""
         now = time.monotonic()
         if now >= self._customers_until:
+            self._strangers.clear()
+        if now >= self._customers_until or not accounts <= self._customers.keys() | self._strangers:
             self._customers = self._writer.customers()
             self._customers_until = now + CUSTOMERS_SECONDS
+            self._strangers |= accounts - self._customers.keys()
         return self._customers
 
     # -- what others are told

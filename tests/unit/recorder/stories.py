@@ -88,12 +88,12 @@ class Log:
         self.at = self.writer.position(0, SPOOL, NOW)
 
     def write(self, happened: Iterable[events.Any], customers=None) -> Fold:
-        fold = Fold(customers or {}, 0)
+        fold = Fold(0)
         fold.take(happened)
         if fold.strays:
             fold.place(*self.writer.places({event.id for event in fold.strays}))
         spot = Spot(0, SPOOL, self.at, self.at + 1, NOW)
-        self.writer.write(fold.batch(), spot, self.refused.extend)
+        self.writer.write(fold.batch(customers or {}), spot, self.refused.extend)
         self.at += 1
         return fold
 

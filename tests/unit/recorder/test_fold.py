@@ -274,5 +274,5 @@ def test_however_it_is_cut_into_batches_the_end_is_the_same(log, data):
 
 
 def test_a_batch_of_nothing_is_nothing():
-    batch = Fold({}, 0).batch()
+    batch = Fold(0).batch({})
     assert not any((batch.messages, batch.changes, batch.hours, batch.traffic))

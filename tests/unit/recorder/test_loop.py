@@ -204,6 +204,17 @@ def test_the_customer_of_an_account_is_in_the_row(recorder, database, tmp_path):
         assert session.execute(text("SELECT id, customer_id FROM routelog ORDER BY id")).all() == [(1, 8), (2, None)]
 
 
+def test_the_customer_of_a_new_account_is_known_at_once(recorder, database, tmp_path):
+    make_spool(tmp_path / "spool", [[accepted(1, account="of the file")]])
+    recorder.step()
+    add_account(database, 5, "new", customer=8)
+    more(tmp_path, [accepted(2, account="new"), accepted(3, account="of the file")])
+    recorder.step()
+    with database.session() as session:
+        found = session.execute(text("SELECT id, customer_id FROM routelog ORDER BY id")).all()
+    assert found == [(1, None), (2, 8), (3, None)]
+
+
 def test_without_a_database_it_says_so(tmp_path):
     (tmp_path / "server.cfg").write_text(f"SPOOLDIR={tmp_path}\n")
     with pytest.raises(EmgError, match="DATABASE is not set"):

@@ -22,9 +22,9 @@ def log(database):
 
 
 def batch_of(*happened):
-    fold = Fold({}, 0)
+    fold = Fold(0)
     fold.take(happened)
-    return fold.batch()
+    return fold.batch({})
 
 
 def too_large(number):
