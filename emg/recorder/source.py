@@ -6,7 +6,6 @@ comes as SpoolError, and the next call tries again.
 """
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -76,14 +75,10 @@ def _fetch(db: sqlite3.Connection, after: int, most: int) -> tuple[list[tuple[in
     rows: list[tuple[int, int, int, bytes]] = []
     events = octets = 0
     with closing(db.execute("SELECT seq, at, count, body FROM outbox WHERE seq > ? ORDER BY seq", (after,))) as found:
-        for row in _each(found):
+        for row in found:
             rows.append(row)
             events += row[2]
             octets += len(row[3])
             if events >= most or octets >= MOST_OCTETS:
                 return rows, True
     return rows, False
-
-
-def _each(found: sqlite3.Cursor) -> Iterator[tuple[int, int, int, bytes]]:
-    yield from found

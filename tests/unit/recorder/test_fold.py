@@ -251,7 +251,7 @@ def lives(draw):
 
 
 @given(st.data())
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_however_it_is_cut_into_batches_the_end_is_the_same(log, data):
     if not log.rows("account"):
         add_account(log.database, 5)
