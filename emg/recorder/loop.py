@@ -7,6 +7,7 @@ A batch is at most `MOST_EVENTS` events. With a backlog there is no pause betwee
 change out of a message's whole life.
 """
 
+import contextlib
 import logging
 import os
 import threading
@@ -103,6 +104,8 @@ class Recorder:
         elif self.standing.failed(str(error)):
             log.error("%s; it is tried again", error)
         self._failures += 1
+        with contextlib.suppress(SpoolError):
+            self._measure_lag()
         return PAUSES[min(self._failures, len(PAUSES)) - 1]
 
     # -- one batch
@@ -201,11 +204,18 @@ class Recorder:
         standing.node, (standing.identity, standing.position) = self._config.nodeid, self._place
         standing.last = read.last
         if read.rows:
-            count = sum(row[2] for row in read.rows)
-            self._row_events = count / len(read.rows)
-        behind = read.last - standing.position if read.more else 0
-        standing.lag_events = int(behind * self._row_events)
-        standing.lag_seconds = max(0.0, round(time.time() - read.rows[-1][1], 1)) if read.more else 0.0
+            self._row_events = sum(row[2] for row in read.rows) / len(read.rows)
+        standing.lag_events, standing.lag_seconds = 0, 0.0
+        if read.more:
+            self._measure_lag()
+
+    def _measure_lag(self) -> None:
+        """How much waits behind the position that we know of. Raises SpoolError."""
+        standing = self.standing
+        waiting = self._source.read(standing.position, 1)
+        standing.last = waiting.last
+        standing.lag_events = round(max(0, waiting.last - standing.position) * self._row_events)
+        standing.lag_seconds = round(max(0.0, time.time() - waiting.rows[0][1]), 1) if waiting.rows else 0.0
 
     def _tell(self) -> None:
         """Tell the gateway how far the log is, if it listens."""

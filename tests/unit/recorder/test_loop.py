@@ -174,6 +174,9 @@ def test_a_database_that_is_away_is_said_once_and_waited_for(tmp_path, caplog):
     recorder._shown.show(now=True)
     seen = json.loads((tmp_path / "recorder.json").read_text())
     assert "127.0.0.1" in seen["error"]
+    assert seen["last"] == 1
+    assert seen["lag_events"] == 1
+    assert seen["lag_seconds"] > 0
     assert "topsecret" not in caplog.text + json.dumps(seen)
     assert caplog.text.count("is tried again") == 1
 
