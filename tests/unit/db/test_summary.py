@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, text
 
 from emg.db import summary
 from emg.db.engine import Database, DatabaseError
@@ -154,6 +154,20 @@ def test_the_summary_is_right_in_the_end_whoever_writes_and_counts_meanwhile(dat
     assert len(rows) == 400, faults
     job.count_past(database)
     assert kept(database) == counted(rows)
+
+
+@pytest.mark.parametrize("database_kind", ["mariadb"])
+def test_the_recorder_does_not_wait_while_an_hour_is_counted(database: Database) -> None:
+    """SQLite has one writer at a time; there it waits for a moment."""
+    write(database, [row(1, NOON, status=Status.SENT)])
+    with database.session() as counting:
+        assert summary.count_hour(counting, Dirty(NOON, 99)) == 1
+        with database.session() as recording:  # the first transaction is still open
+            recording.execute(text("SET SESSION innodb_lock_wait_timeout = 1"))
+            recording.get_one(RouteLog, (10**15 + 1, NOON)).status = Status.DELIVERED
+            summary.mark_dirty(recording, NOON)
+            recording.execute(insert(RouteLog), [row(2, NOON)])
+    assert dirty(database) == [Dirty(NOON, 2)]
 
 
 def test_an_hour_that_fails_leaves_the_others_alone(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

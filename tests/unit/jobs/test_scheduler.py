@@ -10,13 +10,14 @@ from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.triggers.cron import CronTrigger
 from sqlalchemy import inspect, select
 
-from emg.db import duties
+from emg.db import duties, schema
 from emg.db.engine import Database, DatabaseError
 from emg.db.models import JobRun, ScheduledJob
 from emg.errors import EmgError
 from emg.jobs import scheduler as module
 from emg.jobs.scheduler import Scheduler
 from emg.jobs.table import JOBS, Job
+from tests.databases import PASSWORD, MariaDb
 
 YEARLY = "0 0 1 1 *"
 
@@ -87,6 +88,21 @@ def test_each_job_works_on_an_empty_database(database: Database, name: str) -> N
     """And again."""
     assert JOBS[name].function(database)
     assert JOBS[name].function(database)
+
+
+def test_each_job_says_that_the_database_is_away_and_works_when_it_is_back(own_mariadb: MariaDb) -> None:
+    database = Database(own_mariadb.url())
+    schema.upgrade(database)
+    own_mariadb.stop()
+    for job in JOBS.values():
+        with pytest.raises(DatabaseError) as told:
+            job.function(database)
+        assert told.value.temporary
+        assert PASSWORD not in str(told.value)
+    own_mariadb.start()
+    for job in JOBS.values():
+        assert job.function(database)
+    database.close()
 
 
 def test_the_job_store_is_our_table(database: Database) -> None:
