@@ -144,6 +144,8 @@ class Lanes:
 
     def withdraw(self, message: Message) -> None:
         """Undo `add` after a failed commit."""
+        if not message.queue:
+            return  # it ended while its commit was under way
         lane = self.by_name[message.queue]
         lane.size -= 1
         self.total -= 1
@@ -240,6 +242,7 @@ class Lanes:
         if self.shares is not None:
             self.shares.remove(message)
         self.changed(message.id)
+        message.queue = ""
         if self.ending:
             self.ending.discard(message.id)
         self.spool.drop(message.id)

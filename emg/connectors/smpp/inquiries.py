@@ -71,14 +71,42 @@ def _same(asked: str, known: str) -> bool:
 
 def cancel(session: "IncomingSession", pdu: pdus.CancelSm, number: int) -> None:
     """Cancel one message by id, or all of this customer's from one address to another (id empty)."""
-    if number:
-        _find_waiting(session, pdu, number, lambda message, place: _cancel_found(session, pdu, message, place))
-        return
+
+    def decided(bound: int) -> None:
+        if not number:
+            _cancel_all(session, pdu, bound)
+        elif number < bound:
+            _find_waiting(session, pdu, number, lambda message, place: _cancel_found(session, pdu, message, place))
+        else:
+            _cancel_found(session, pdu, None, 0)
+
+    _when_decided(session, pdu, decided)
+
+
+def _when_decided(session: "IncomingSession", pdu: pdus.Pdu, then: Callable[[int], None]) -> None:
+    """Wait for the commit of what was taken in before this request, then `then(bound)`: messages with ids below the bound are kept, or gone.
+
+    One that is not kept yet must not be ended or changed: that cannot be undone, and its sender may be told that it was not taken.
+    """
+    bound = session.engine.spool.next_id()
+
+    def kept(_argument: object, error: EmgError | None) -> None:
+        if error is not None:
+            session.note_refusal(pdu, Rejected(Cause.SYSTEM, str(error)))
+            session.refuse(pdu, int(Status.RSYSERR))
+        else:
+            then(bound)
+
+    session.engine.spool.when_kept(kept, None)
+
+
+def _cancel_all(session: "IncomingSession", pdu: pdus.CancelSm, bound: int) -> None:
     cancelled = 0
     for lane in list(session.engine.lanes.by_name.values()):
         for message in list(lane.waiting.values()):
             if (
                 message.account == session.account
+                and message.id < bound
                 and message.source == pdu.source_addr.lstrip("+")
                 and message.dest == pdu.destination_addr.lstrip("+")
                 and (not pdu.service_type or message.service_type == pdu.service_type)
@@ -116,7 +144,13 @@ def replace(session: "IncomingSession", pdu: pdus.ReplaceSm, number: int) -> Non
         session.engine.lanes.rewrite(message, place)
         _answer(session, pdu, 0)
 
-    _find_waiting(session, pdu, number, found)
+    def decided(bound: int) -> None:
+        if number < bound:
+            _find_waiting(session, pdu, number, found)
+        else:
+            found(None, RESIDENT)
+
+    _when_decided(session, pdu, decided)
 
 
 def _change(message: Message, pdu: pdus.ReplaceSm, now: float) -> None:

@@ -4,6 +4,7 @@ Prices here: 0.010 a part by `one`, 0.030 by `two`, cost a third of that; the la
 """
 
 import random
+import time
 from dataclasses import replace
 
 import gevent
@@ -448,3 +449,16 @@ def test_what_was_charged_has_a_bound_that_the_spool_can_hold(it):
     with refused_as(Cause.NO_CREDIT):
         it.send()
     assert it.kept() == it.charged == charging.MOST_CHARGED
+
+
+def test_a_message_that_ends_while_its_commit_fails_is_taken_back_once(it, monkeypatch):
+    full(it, monkeypatch)
+    told = []
+    it.engine.receiver.receive(
+        short(REFUSED), it.engine.ports["customers"], it.engine.sender("acme"), lambda _, error: told.append(error), None
+    )  # fmt: skip
+    it.engine.lanes.tick(time.time() + 10**8)
+    until(lambda: told)
+    monkeypatch.undo()
+    it.agrees()
+    assert it.count("one") == it.lanes.total - it.count("customers/acme") == 0
