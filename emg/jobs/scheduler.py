@@ -18,6 +18,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 import gevent
@@ -39,15 +40,24 @@ LEASE_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 20.0
 RETRY_SECONDS: Final = 60
 LONGEST_RETRY_SECONDS: Final = 3600
-STORE_RETRY_SECONDS: Final = 5
+STORE_RETRY_SECONDS: Final = 1
 
 log = logging.getLogger("emg.scheduler")
 
 
 class _Clock(GeventScheduler):  # type: ignore[misc]  # APScheduler brings no types
-    """APScheduler's, that outlives a database that goes away between reading a job and writing when it is due next."""
+    """APScheduler's, that outlives a database that goes away between reading a job and writing when it is due next.
+
+    Without the lease it takes no job: what it takes is no longer due, and nobody would run it.
+    """
+
+    def __init__(self, owned: Callable[[], bool], **options: Any) -> None:
+        self._owned = owned
+        super().__init__(**options)
 
     def _process_jobs(self) -> float | None:
+        if not self._owned():
+            return STORE_RETRY_SECONDS
         try:
             wait: float | None = super()._process_jobs()
         except SQLAlchemyError as error:
@@ -137,7 +147,7 @@ class Scheduler:
     def _begin(self) -> None:
         """Start APScheduler with the rows of the table. A job that is kept keeps when it is due: that is how a missed run is noticed."""
         store = SQLAlchemyJobStore(engine=self.database.engine, tablename="scheduler_job")
-        clock = _Clock(jobstores={"default": store}, timezone=dt.UTC)
+        clock = _Clock(lambda: self.owns, jobstores={"default": store}, timezone=dt.UTC)
         clock.start(paused=True)
         try:
             for name, job in JOBS.items():

@@ -176,6 +176,21 @@ def test_without_the_lease_nothing_runs(database: Database, scheduler: Scheduler
     assert scheduler._clock is None
 
 
+def test_without_the_lease_no_job_is_taken_from_the_store(
+    database: Database, scheduler: Scheduler, trial: Trial
+) -> None:
+    scheduler._look()
+    clock = scheduler._clock
+    assert clock
+    scheduler._mine_until = 0  # it has run out, and nobody has looked yet
+    clock.modify_job("good", next_run_time=dt.datetime(2020, 1, 1, tzinfo=dt.UTC))
+    assert clock._process_jobs() == module.STORE_RETRY_SECONDS
+    assert due(database)["good"] == dt.datetime(2020, 1, 1, tzinfo=dt.UTC).timestamp()
+    scheduler._look()
+    clock._process_jobs()
+    wait_for(trial, "good")
+
+
 def test_a_lease_that_is_lost_stops_the_clock(database: Database, scheduler: Scheduler) -> None:
     scheduler._look()
     assert scheduler._clock
