@@ -142,6 +142,17 @@ def test_s26_submit_multi_reaches_each_destination_and_names_the_refused(station
     assert [operator.take("s26").destination_addr for _ in range(2)] == ["46701", "46702"]
 
 
+def test_s26_each_refused_destination_of_a_submit_multi_is_counted(station):
+    def refused():
+        return station.gateway.control("GET", "/connectors/customers")["counters"]["refused"]
+
+    before = refused()
+    several = tuple(SmeAddress(1, 1, address) for address in ("99999", "46701", "98888"))
+    station.client().request(pdus.SubmitMulti(source_addr="EMG", dest_address=several, short_message=b"some"))
+    station.link().take("s26")
+    assert refused() == before + 2
+
+
 def test_s26_a_distribution_list_is_refused_and_the_session_lives(station):
     client = station.client()
     answer = client.request(pdus.SubmitMulti(dest_address=(ListName("friends"),), short_message=b"x"))
@@ -197,3 +208,19 @@ def test_s27_interfaceversion_is_the_highest_that_is_spoken(station):
     for connector, asked, told in (("modern", 0x50, 0x50), ("modern", 0x34, 0x34), ("customers", 0x50, 0x34)):
         answer = station.visitor(connector).bind(version=asked)
         assert tlv(answer.tlvs, Tag.SC_INTERFACE_VERSION) == bytes([told])
+
+
+@pytest.mark.parametrize(("version", "words"), [(0x50, b"no route\0"), (0x34, None), (0x33, None)], ids=["5.0", "3.4", "3.3"])
+def test_s27_a_refusal_is_told_in_words_where_the_version_has_room_for_them(station, version, words):
+    visitor = station.visitor("modern")
+    assert visitor.bind(kind="tx", version=version).status == 0
+    to = {"source_addr": "EMG", "source_addr_ton": 5, "destination_addr": "99999"}
+    requests = [
+        pdus.SubmitSm(**to, short_message=b"x"),
+        pdus.SubmitMulti(source_addr="EMG", dest_address=(SmeAddress(1, 1, "99999"),), short_message=b"x"),
+        pdus.DataSm(**to, tlvs=((int(Tag.MESSAGE_PAYLOAD), b"x"),)),
+    ]
+    for request in requests if version > 0x33 else requests[:2]:
+        answer = visitor.request(request)
+        assert answer.status == Status.RINVDSTADR
+        assert tlv(answer.tlvs, Tag.ADDITIONAL_STATUS_INFO_TEXT) == words

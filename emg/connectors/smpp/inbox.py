@@ -14,7 +14,7 @@ from emg.connectors.smpp import inquiries
 from emg.connectors.smpp.session import PENDING
 from emg.connectors.smpp.statuses import status_of
 from emg.engine.receive import Sender
-from emg.errors import Cause, Rejected, SpoolError
+from emg.errors import Cause, EmgError, Rejected, SpoolError
 from emg.message import Message
 from emg.rules.address import normal_source
 from emg.wire.smpp import pdus
@@ -133,10 +133,9 @@ class Inbox:
                 single, self._port.name, session.account, session.ip, time.time()
             )
             self._take(message, answer.taken, answer.expect(destination))
-        except Rejected as error:
-            answer.refuse(destination, status_of(error.cause))
-        except SpoolError:
-            answer.refuse(destination, int(Status.RMSGQFUL))
+        except EmgError as error:
+            cause = session.noted(pdu, error).cause
+            answer.refuse(destination, status_of(cause), cause.value)
 
     # -- inquiries
 
@@ -179,7 +178,7 @@ class Inbox:
 class _MultiAnswer:
     """Collects what becomes of the destinations of one submit_multi; answers when all are decided."""
 
-    __slots__ = ("_first", "_inbox", "_last", "_open", "_refused", "_sequence", "_session", "all_given")
+    __slots__ = ("_first", "_inbox", "_last", "_open", "_reason", "_refused", "_sequence", "_session", "all_given")
 
     def __init__(self, session: "IncomingSession", inbox: Inbox, sequence: int) -> None:
         self._session = session
@@ -189,6 +188,8 @@ class _MultiAnswer:
         self._last = 0
         self._open: dict[int, SmeAddress] = {}
         self._refused: list[UnsuccessSme] = []
+        self._reason = ""
+        """Why the first that was refused at once was, in words."""
         self.all_given = False
 
     def expect(self, destination: SmeAddress) -> int:
@@ -197,8 +198,9 @@ class _MultiAnswer:
         self._open[self._last] = destination
         return self._last
 
-    def refuse(self, destination: SmeAddress, status: int) -> None:
+    def refuse(self, destination: SmeAddress, status: int, reason: str) -> None:
         """It was not accepted."""
+        self._reason = self._reason or reason
         for number, known in list(self._open.items()):
             if known is destination:
                 del self._open[number]
@@ -222,4 +224,5 @@ class _MultiAnswer:
             return
         status = 0 if self._first or not self._refused else self._refused[0].status
         message_id = self._inbox.visible_id(self._first) if self._first else ""
-        self._session.respond(pdus.SubmitMultiResp(self._sequence, status, message_id, tuple(self._refused)))
+        words = self._session.in_words(self._reason) if status else ()
+        self._session.respond(pdus.SubmitMultiResp(self._sequence, status, message_id, tuple(self._refused), words))

@@ -25,7 +25,7 @@ from emg.text.errors import TextError
 from emg.wire.smpp.events import Answer, Broken, Note, Request, Unanswered, Unbound, Why
 from emg.wire.smpp.machine import Machine, Timers
 from emg.wire.smpp.names import RESPONSE, Status, Tag, Version
-from emg.wire.smpp.pdus import BY_COMMAND, DataSmResp, Pdu, SubmitSmResp
+from emg.wire.smpp.pdus import BY_COMMAND, DataSmResp, Pdu, SubmitMultiResp, SubmitSmResp
 
 LINK_SECONDS = 15.0
 """At most so long an answer to enquire_link takes, whatever OPTIMEOUT gives to messages: nothing has to be kept for it."""
@@ -186,10 +186,15 @@ class Session:
             self.reject(pdu, error)
 
     def reject(self, pdu: Pdu, error: EmgError) -> None:
-        """A request was refused: note it, and answer with its cause. What is no `Rejected` is a spool without room: "busy"."""
+        """A request was refused: note it, and answer with its cause."""
+        rejected = self.noted(pdu, error)
+        self.refuse(pdu, status_of(rejected.cause), rejected.cause.value)
+
+    def noted(self, pdu: Pdu, error: EmgError) -> Rejected:
+        """Why a request, or one of its destinations, is refused: now noted. What is no `Rejected` is a spool without room: "busy"."""
         rejected = error if isinstance(error, Rejected) else Rejected(Cause.SPOOL_FULL, str(error))
         self.note_refusal(pdu, rejected)
-        self.refuse(pdu, status_of(rejected.cause), rejected.cause.value)
+        return rejected
 
     def note_refusal(self, pdu: Pdu, error: Rejected) -> None:
         """Count and log it, bounded: a client that is refused a thousand times a second does not fill the disk."""
@@ -197,16 +202,22 @@ class Session:
         self.engine.logs.refusal(self.log, self.name, type(pdu).__name__, error)
 
     def refuse(self, request: Pdu, status: int, reason: str = "") -> None:
-        """Answer with an error in the request's own response; with the reason in words where the version has a parameter for it
-        (SMPP 5.0 §4.8.4.2). Older clients need not expect one there.
-        """
+        """Answer with an error in the request's own response; with the reason in words where that has a parameter for it."""
         response = BY_COMMAND.get(request.command_id | RESPONSE)
         if response is None:
             return
         answer = response(sequence=request.sequence, status=status)
-        if reason and self.machine.version >= Version.V50 and isinstance(answer, SubmitSmResp | DataSmResp):
-            answer.tlvs = ((Tag.ADDITIONAL_STATUS_INFO_TEXT, reason.encode() + b"\0"),)
+        if reason and isinstance(answer, SubmitSmResp | DataSmResp | SubmitMultiResp):
+            answer.tlvs = self.in_words(reason)
         self.respond(answer)
+
+    def in_words(self, reason: str) -> tuple[tuple[int, bytes], ...]:
+        """additional_status_info_text (SMPP 5.0 §4.8.4.2), which answers to submissions have room for from that version on; older clients need not
+        expect one there.
+        """
+        if not reason or self.machine.version < Version.V50:
+            return ()
+        return ((Tag.ADDITIONAL_STATUS_INFO_TEXT, reason.encode() + b"\0"),)
 
     def respond(self, pdu: Pdu) -> None:
         """Answer a request of the peer; too late is no fault."""
