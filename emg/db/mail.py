@@ -38,6 +38,12 @@ def put(session: Session, topic: str, recipient: str, subject: str, body: str) -
     return True
 
 
+def topics(session: Session, beginning: str, since: dt.datetime) -> list[str]:
+    """Of mails written since then, whatever became of them."""
+    wanted = select(Mail.topic).where(Mail.topic.startswith(beginning, autoescape=True), Mail.created >= since)
+    return list(session.scalars(wanted))
+
+
 def claim(session: Session, now: dt.datetime) -> Letter | None:
     """The next one that is due, now `sending`. Commit before it is handed over."""
     due = select(Mail).where(Mail.status == MailStatus.QUEUED, Mail.due <= now).order_by(Mail.due, Mail.id).limit(1)

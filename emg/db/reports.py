@@ -16,7 +16,7 @@ OPEN: Final = (Status.QUEUED, Status.SENT)
 BAD: Final = (Status.FAILED, Status.EXPIRED, Status.UNKNOWN, Status.DELETED)
 COLUMNS: Final = ("account", "connector_in", "connector_out", "prefix", "network", "status")
 """What rows can be grouped by, besides hour, day, month, customer and country; a filter has these and customer_id."""
-BY: Final = ("hour", "day", "month", "customer", *COLUMNS, "country")
+BY: Final = ("hour", "day", "month", "customer", "customer_id", *COLUMNS, "country")
 
 
 class Figures(NamedTuple):
@@ -98,4 +98,4 @@ def _key(name: str, places: Subquery) -> ColumnElement[Any]:
 def _text(value: Any) -> str:
     if isinstance(value, dt.datetime):
         return f"{value:%Y-%m-%dT%H:00Z}"
-    return value.value if isinstance(value, Status) else str(value)
+    return value.value if isinstance(value, Status) else "" if value is None else str(value)

@@ -1,58 +1,66 @@
 """The mail with yesterday's figures: one to each customer who wants it, one of all customers to the house (`mail_to`).
 
-Figures come from the hourly summary; a day with hours that are still to be counted is written later (the job fails and is tried again). A day that no
-scheduler ran is made up for, as far back as `DAYS`. The mail's topic is the day and the customer, so a second run writes nothing.
+Figures come from the hourly summary; hours of the day that have changed are counted first. Reports that come later are in the portal, and in no mail.
+A day that no scheduler ran is made up for, as far back as `DAYS`. The mail's topic is the day and the customer, so a second run writes nothing.
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from emg.db import mail, reports, settings, summary
 from emg.db.engine import Database
 from emg.db.models import Customer
 from emg.db.reports import Figures
-from emg.errors import EmgError
+from emg.jobs import summary as counting
 from emg.rules import money
 
 DAYS: Final = 3
 DAY: Final = dt.timedelta(days=1)
-
-
-class NotCounted(EmgError):
-    """Hours of the day wait to be counted."""
+LATELY: Final = 10 * DAY
 
 
 def write(database: Database, today: dt.date | None = None) -> str:
     """The mails of yesterday, and of days before that were missed."""
     today = today or dt.datetime.now(dt.UTC).date()
-    written = sum(_write(database, today - number * DAY, first=number == 1) for number in range(DAYS, 0, -1))
+    written = sum(_write(database, today - number * DAY, again=number > 1) for number in range(DAYS, 0, -1))
     return f"{written} mails written"
 
 
-def _write(database: Database, day: dt.date, *, first: bool) -> int:
+def _write(database: Database, day: dt.date, *, again: bool) -> int:
+    """`again`: only to those who got one of a day before. Who has just asked for them begins with yesterday's."""
     start = dt.datetime.combine(day, dt.time(), dt.UTC)
-    written = 0
     with database.session() as session:
-        if summary.dirty_hours(session, since=start, before=start + DAY):
-            if not first:
-                return 0  # an old day whose reports still come in: its mail was written, or is not worth waiting for
-            raise NotCounted(f"hours of {day} are still to be counted")
+        dirty = summary.dirty_hours(session, since=start, before=start + DAY)
+    counting.count(database, dirty)
+    with database.session() as session:
         chosen = settings.read(session)
-        wanted = select(Customer).where(Customer.daily_report.is_(True), Customer.email != "")
-        for customer in session.scalars(wanted.where(Customer.created < start + DAY)):
-            rows = reports.figures(session, start, start + DAY, ("account",), {"customer_id": customer.id})
-            text = _text(f"Traffic of {customer.name} on {day}, UTC.", rows, ("account",), chosen)
-            written += mail.put(
-                session, f"daily {day} customer {customer.id}", customer.email, f"Traffic on {day}", text
-            )
-        if chosen["mail_to"]:
-            rows = reports.figures(session, start, start + DAY, ("account", "connector_out"), {})
-            text = _text(f"All traffic on {day}, UTC.", rows, ("account", "connector_out"), chosen, cost=True)
-            written += mail.put(session, f"daily {day} all", chosen["mail_to"], f"All traffic on {day}", text)
+        before = [topic.split(" ", 2) for topic in mail.topics(session, "daily ", start - LATELY)]
+        known = {who for _daily, told, who in before if told < str(day)}
+        written = 0
+        for who, recipient, headline, text in _letters(session, day, chosen):
+            if who in known or not again:
+                written += mail.put(session, f"daily {day} {who}", recipient, headline, text)
     return written
+
+
+def _letters(session: Session, day: dt.date, chosen: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
+    """For whom (in the topic), to where, headline and text."""
+    start = dt.datetime.combine(day, dt.time(), dt.UTC)
+    rows: dict[str, list[Figures]] = {}
+    for row in reports.figures(session, start, start + DAY, ("customer_id", "account"), {}):
+        rows.setdefault(row.keys["customer_id"], []).append(row)
+    for customer in session.scalars(select(Customer).where(Customer.daily_report.is_(True), Customer.email != "")):
+        told = _text(f"Traffic of {customer.name} on {day}, UTC.", rows.get(str(customer.id), []), ("account",), chosen)
+        yield f"customer {customer.id}", customer.email, f"Traffic on {day}", told
+    if chosen["mail_to"]:
+        by = ("account", "connector_out")
+        all_rows = reports.figures(session, start, start + DAY, by, {})
+        told = _text(f"All traffic on {day}, UTC.", all_rows, by, chosen, cost=True)
+        yield "all", chosen["mail_to"], f"All traffic on {day}", told
 
 
 def _text(
