@@ -227,8 +227,8 @@ class Scheduler:
                 continue
             wait = min(RETRY_SECONDS << tries, LONGEST_RETRY_SECONDS)
             soon = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=wait)
-            due = self._clock.get_job(name).next_run_time
-            if due is None or due > soon:
+            job = self._clock.get_job(name)
+            if job is not None and (job.next_run_time is None or job.next_run_time > soon):
                 self._clock.modify_job(name, next_run_time=soon)
                 self._failed[name] = tries + 1
 
