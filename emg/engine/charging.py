@@ -138,15 +138,24 @@ class Charging:
         self.give_back(payer, -amount)
 
     def cost(self, message: Message, port: Port) -> int:
-        """What a message that is priced costs by another connector; -1 where that is not known."""
-        if not self.prices or message.charge is None:
+        """What a message that is priced costs by another connector, all of it where this is a part; -1 where that is not known."""
+        charge, row = message.charge, self.row(message, port.name)
+        if charge is None or row is None:
             return -1
-        purse = self._by_id.get(message.charge.payer)
-        currency = purse.currency if purse is not None else ""
-        row = self.prices.lookup(
-            message.dest, message.account, message.connector, port.name, currency, message.accepted
+        return row.cost * (charge.parts if message.part is None else message.part.total)
+
+    def row(self, message: Message, connector_out: str) -> "PriceRow | None":
+        """What a message that is priced would be priced by as the table is now, had it come when it came."""
+        if not self.prices or message.charge is None:
+            return None
+        return self.prices.lookup(
+            message.dest, message.account, message.connector, connector_out, self.currency(message), message.accepted
         )
-        return row.cost * message.charge.parts if row is not None else -1
+
+    def currency(self, message: Message) -> str:
+        """Of what the payer of a message pays in; empty where it has none."""
+        purse = self._by_id.get(message.charge.payer) if message.charge is not None else None
+        return purse.currency if purse is not None else ""
 
     def explain(self, dest: str, account: str, connector_in: str, port: Port, now: float) -> "PriceExplanation | None":
         """Why a part of a message costs what it costs; None where nothing is priced."""

@@ -178,9 +178,12 @@ class Joiner:
         """All parts are there: one message in their place."""
         self._held.pop(held.key, None)
         parts = [held.parts[number] for number in range(1, held.total + 1)]
+        if len({(part.charge.payer, part.charge.refund) for part in parts if part.charge is not None}) > 1:
+            self._release(held)  # prices or the account have changed meanwhile: each is paid for as it was accepted
+            return
         try:
             whole = self._joined(parts)
-            self._go_on(whole, parts[0].accepted, held.total)
+            self._go_on(whole, parts[0].accepted, held.total, parts[0].queue)
         except SpoolError:  # no id is reserved: commits fail
             self._ready.append(held)
             return
@@ -216,8 +219,8 @@ class Joiner:
             charge=_sum([part.charge for part in parts if part.charge is not None]),
         )
 
-    def _go_on(self, message: Message, accepted: float, parts: int) -> None:
-        """Route an accepted message and queue it, as settlement. Raises Rejected."""
+    def _go_on(self, message: Message, accepted: float, parts: int, priced: str = "") -> None:
+        """Route an accepted message and queue it, as settlement; `priced` is the queue that its parts were priced by. Raises Rejected."""
         origin = self._router.ports.get(message.connector)
         if origin is None:
             raise Rejected(Cause.NO_ROUTE, f"connector {message.connector} is gone")
@@ -229,9 +232,20 @@ class Joiner:
                 message.id, accepted, origin.name, message.account, message.source, message.dest, message.encoding,
                 len(message.body), parts, lane.name, why, int(message.want), message.remote_ip, message.reference,
             )  # fmt: skip
+            self._tell_price(event, message, priced.removeprefix(HELD).partition("/")[0])
         else:
             event = events.Moved(message.id, time.time(), "", lane.name, message.accepted)
         self._spool.event(message.id, events.encode(event))
+
+    def _tell_price(self, event: events.Accepted, message: Message, connector_out: str) -> None:
+        """By what a joined message was priced. The price itself comes to it from its parts, and is paid."""
+        charging = self._receiver.charging
+        if self._receiver.logs_text:
+            event.network = charging.network(message.dest)
+        event.currency = charging.currency(message)
+        row = charging.row(message, connector_out)
+        if row is not None:
+            event.currency, event.price_row, event.prefix = row.currency, row.id, row.prefix
 
     def _release(self, held: _Held) -> None:
         """Let the parts go on as they came, in their order; none before it is kept: its sender may be told yet that it was not taken."""
@@ -291,7 +305,7 @@ class Joiner:
 
 
 def _sum(charges: list[Charge]) -> Charge | None:
-    """What a message was priced at by its parts. They came by one connector from one account within a minute: one payer, one kind of price."""
+    """What a message was priced at by its parts, which have one payer and one rule for giving back."""
     if not charges:
         return None
     first = charges[0]

@@ -12,8 +12,9 @@ import pytest
 
 from emg.config.model import MessageMode
 from emg.engine import charging, events
+from emg.engine.operations import Selection
 from emg.errors import Cause, Rejected, SpoolError
-from emg.message import Encoding, Report, State
+from emg.message import Encoding, Report, State, Want
 from emg.rules.billing import Billing
 from emg.rules.numbering import Numbering
 from emg.rules.prices import PriceTable
@@ -462,3 +463,86 @@ def test_a_message_that_ends_while_its_commit_fails_is_taken_back_once(it, monke
     monkeypatch.undo()
     it.agrees()
     assert it.count("one") == it.lanes.total - it.count("customers/acme") == 0
+
+
+# -- joined and moved
+
+
+@pytest.fixture
+def joining(it):
+    port = it.engine.ports["customers"]
+    port.configure(replace(port.config, messagemode=MessageMode(join=True)), port.retry)
+    return it
+
+
+def in_parts(dest=REFUSED):
+    pieces = split(b"y" * 400, Encoding.GSM7, b"", reference=9, wide_reference=False, limit=255)
+    return [{"dest": dest, "udh": udh, "body": body} for udh, body in pieces]
+
+
+def test_what_is_joined_says_by_what_it_was_priced(joining):
+    it = joining
+    it.charging.numbering = Numbering.parse("prefix,country,name,mcc,mnc\n461,SE,Tele,240,07\n")
+    it.engine.receiver.logs_text = True
+    parts = in_parts()
+    for part in parts[:2]:
+        it.send(**part)
+    it.engine.ports["customers"].config = replace(
+        it.engine.ports["customers"].config, route="two"
+    )  # priced by `one` all the same
+    it.engine.router.forget()
+    it.charging.prices = PriceTable.parse(PRICES)
+    it.send(**parts[2])
+    *_, whole = it.events(events.Accepted)
+    assert (whole.price, whole.payer, whole.parts) == (0, 0, 3)
+    assert (whole.currency, whole.price_row, whole.prefix, whole.network) == ("EUR", 3, "461", "24007")
+    assert sum(event.price for event in it.events(events.Joined)) == it.agrees()
+
+
+def test_what_has_no_price_any_more_when_it_is_joined_says_its_currency_at_least(joining):
+    first, *others = in_parts()
+    joining.send(**first)
+    for part in others:
+        if part is others[-1]:
+            table = "prefix,price,currency\n47,1,EUR\n"
+            part["want"] = Want.NOTHING
+            joining.charging.row = lambda *_: PriceTable.parse(table).lookup("46", "", "", "", "EUR", 0.0)
+        joining.send(**part)
+    *_, whole = joining.events(events.Accepted)
+    assert (whole.currency, whole.price_row) == ("EUR", 0)
+
+
+def test_parts_that_are_given_back_by_other_rules_are_not_joined(joining):
+    it = joining
+    first, *others = in_parts()
+    it.send(**first)
+    it.charging.prices = PriceTable.parse(PRICES.replace("refused", "never"))
+    for part in others:
+        it.send(**part)
+    assert it.events(events.Joined) == []
+    numbers = list(it.lanes.get("one").waiting)
+    assert len(numbers) == 3
+    for number in numbers:
+        never_sent(it, number)
+    assert it.agrees() == 2 * PRICE
+
+
+def test_parts_of_an_account_and_its_successor_are_not_joined(joining):
+    it = joining
+    first, *others = in_parts()
+    it.send(**first)
+    it.charging.configure({"acme": Billing(8, 1, "EUR", True, None, 10 * PRICE, 0)})
+    for part in others:
+        it.send(**part)
+    for number in list(it.lanes.get("one").waiting):
+        never_sent(it, number)
+    assert it.rows("SELECT account, charged FROM balance ORDER BY account") == [(7, 0), (8, 0)]
+    refunds = [(event.payer, event.refund) for event in it.events(events.Ended)]
+    assert sorted(refunds) == [(7, PRICE), (8, PRICE), (8, PRICE)]
+
+
+def test_the_cost_of_a_message_whose_parts_are_moved_is_that_of_all_of_them(it):
+    it.send(REFUSED, body=b"x" * 400)
+    sweep = it.operations.move(it.lanes.get("one"), it.lanes.get("two"), Selection())
+    until(lambda: sweep.over.is_set())
+    assert [event.cost for event in it.events(events.Moved)] == [30_000] * 3
