@@ -227,15 +227,20 @@ class Joiner:
         user = self._reporter.concluder.users.get(message.account)
         lane, port, why = self._router.route(message, origin, user, time.time())
         self._receiver.forward(message, lane, port, user, origin)
+        event: events.Any
         if message.joined:
-            event: events.Any = events.Accepted(
-                message.id, accepted, origin.name, message.account, message.source, message.dest, message.encoding,
-                len(message.body), parts, lane.name, why, int(message.want), message.remote_ip, message.reference,
-            )  # fmt: skip
+            event = self._accepted(message, accepted, parts, lane, why)
             self._tell_price(event, message, priced.removeprefix(HELD).partition("/")[0])
         else:
             event = events.Moved(message.id, time.time(), "", lane.name, message.accepted)
         self._spool.event(message.id, events.encode(event))
+
+    @staticmethod
+    def _accepted(message: Message, accepted: float, parts: int, lane: Lane, why: str) -> events.Accepted:
+        return events.Accepted(
+            message.id, accepted, message.connector, message.account, message.source, message.dest, message.encoding,
+            len(message.body), parts, lane.name, why, int(message.want), message.remote_ip, message.reference,
+        )  # fmt: skip
 
     def _tell_price(self, event: events.Accepted, message: Message, connector_out: str) -> None:
         """By what a joined message was priced. The price itself comes to it from its parts, and is paid."""
