@@ -75,6 +75,20 @@ def test_one_of_two_runs_the_jobs_and_the_other_takes_over_when_it_is_killed(
     assert "runs the jobs" in other.printed()
 
 
+def test_one_that_slept_too_long_sees_that_another_has_its_turn(
+    database: Database, database_url: str, start: Start
+) -> None:
+    programs = {program.pid: program for program in (start(database_url), start(database_url))}
+    first = eventually(lambda: owner(database), 20)
+    other = next(program for pid, program in programs.items() if pid != first)
+    eventually(lambda: "runs the jobs" in programs[first].printed(), 20)
+    programs[first].signal(signal.SIGSTOP)
+    eventually(lambda: owner(database) == other.pid, 20)
+    programs[first].signal(signal.SIGCONT)
+    eventually(lambda: "the lease is lost" in programs[first].printed(), 20)
+    assert owner(database) == other.pid
+
+
 def test_one_that_stops_gives_the_lease_back(database: Database, database_url: str, start: Start) -> None:
     program = start(database_url)
     eventually(lambda: owner(database) == program.pid, 20)
