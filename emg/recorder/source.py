@@ -14,7 +14,7 @@ from emg.errors import SpoolError
 
 FILE = "spool.db"
 CACHE_KIB = 2048
-MOST_OCTETS = 4 << 20
+MOST_OCTETS = 2 << 20
 """Of events in one batch: what bounds the recorder's memory together with their number."""
 
 
