@@ -2,7 +2,7 @@
 
 **Prepare** makes a draft of each customer, currency and period with traffic that costs; preparing again replaces it. Its net is the sum of `routelog.price` of
 the customer's messages received in the period (UTC days), to the micro-unit. A period that overlaps an issued invoice of the same customer and currency, not
-credited, is refused for him: nothing is invoiced twice. The log is read a day at a time, so no statement is long.
+credited, is refused for him: nothing is invoiced twice. The log is read a piece at a time, so no statement is long.
 **Issue** counts the log again and refuses a draft that is no longer what the log says (a report came late): prepare it anew. The number comes from the row
 `invoice` of `counter`, which stays locked until the transaction ends: no gap, no double, however many issue at once. Who the customer is is written into it.
 **Credit** makes a credit note over the whole invoice, at once issued, from the same series. An invoice is credited once; then its period can be prepared again.

@@ -48,7 +48,7 @@ def count_hour(session: Session, dirty: Dirty) -> int:
     rows = -1
     if dirty.hour >= purged_before(session, "routelog"):
         session.execute(delete(HourlySummary).where(HourlySummary.hour == dirty.hour), execution_options=_PLAIN)
-        _give_memory(session)
+        give_memory(session)
         names, counted = _counted(session, dirty.hour)
         done = session.execute(insert(HourlySummary).from_select(names, counted, include_defaults=False))
         rows = int(done.rowcount)  # type: ignore[attr-defined]  # an INSERT's result has it
@@ -80,7 +80,8 @@ _MEMORY: Final = 256 << 20
 _MYSQL: Final = ("mysql", "mariadb")
 
 
-def _give_memory(session: Session) -> None:
+def give_memory(session: Session) -> None:
+    """Let this connection group in memory; the setting stays with it."""
     if session.get_bind().dialect.name in _MYSQL:
         session.execute(text(f"SET SESSION tmp_table_size = {_MEMORY}, max_heap_table_size = {_MEMORY}"))
 

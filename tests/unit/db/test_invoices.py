@@ -53,7 +53,7 @@ def issued_one(database: Database, **values: Any) -> int:
 def test_a_month_is_whole() -> None:
     assert month(dt.date(2028, 2, 29)) == Period(dt.date(2028, 2, 1), dt.date(2028, 2, 29))
     assert month(dt.date(2026, 12, 31)) == Period(dt.date(2026, 12, 1), dt.date(2026, 12, 31))
-    assert len(list(OCTOBER.days())) == 31
+    assert len(list(OCTOBER.steps())) == 31 * 4
 
 
 def test_net_is_the_sum_of_the_log_to_the_micro_unit(database: Database) -> None:
