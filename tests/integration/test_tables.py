@@ -1,10 +1,8 @@
-"""The database's tables in a running gateway: there at its start, changed while it runs, gone, damaged, and full of nonsense."""
+"""The database's tables in a running gateway: there at its start, changed while it runs, and full of nonsense."""
 
-import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,114 +10,24 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from emg.config import hashes
 from emg.config.load import load
 from emg.config.stored import Stored
-from emg.db import accounts, connectors, customers, ledger, revisions, schema
-from emg.db.audit import Actor
+from emg.db import accounts, connectors, customers, ledger, revisions
 from emg.db.connectors import Around
 from emg.db.engine import Database
 from emg.engine.events import Accepted
-from emg.engine.verified import Verified
 from emg.rules.account_rows import Access
 from emg.wire.smpp.names import Status
-from emg.wire.smpp.pdus import BindTransceiver, DeliverSm, SubmitSm, Unbind
-from tests.databases import MariaDb
-from tests.gateways import Esme, GatewayProcess, Smsc, eventually, incoming, message, outgoing, user
-
-ANN = Actor("shell:ann")
-ANYWHERE = (Access("127.0.0.0/8"),)
-LIMIT = 2.0
-"""Seconds in which a change has reached the gateway."""
-
-
-@cache
-def secret() -> str:
-    """The hash of `secret`."""
-    return hashes.make(b"secret")
-
-
-def add_account(session: Session, name: str = "acme", access: tuple[Access, ...] = ANYWHERE, **more: Any) -> None:
-    accounts.add(session, ANN, {"name": name, "password_hash": secret(), **more}, access)
-
-
-def add_route(session: Session, prefix: str, connector: str, **more: Any) -> None:
-    values = {
-        "prefix": prefix, "account": "", "connector_in": "", "connector_out": connector, "priority": 10, "weight": 1, "enabled": 1,
-        **more, "updated": "2026-01-01 00:00:00",
-    }  # fmt: skip
-    session.execute(
-        text(f"INSERT INTO route ({', '.join(values)}) VALUES ({', '.join(':' + name for name in values)})"), values
-    )
-    revisions.touch(session, "route")
-
-
-class Scene:
-    """A gateway on a database, and an operator."""
-
-    def __init__(self, folder: Path, database: Database) -> None:
-        self.database = database
-        self.operator = Smsc()
-        self.clients: list[Esme] = []
-        self.url = database.url.render_as_string(hide_password=False)
-        self.gateway = GatewayProcess(folder, self.config(), start=False)
-
-    def config(self, more: str = "") -> str:
-        return f"DATABASE={self.url}\n{more}{incoming()}{outgoing('operator', self.operator.address)}"
-
-    def change(self, make: Callable[[Session], Any]) -> float:
-        """In one transaction, and the gateway is told; when that was."""
-        with self.database.session() as session:
-            make(session)
-        began = time.monotonic()
-        self.gateway.control("POST", "/reload")
-        return began
-
-    def subject(self, name: str) -> dict[str, Any]:
-        found: dict[str, Any] = next(row for row in self.status()["tables"] if row["subject"] == name)
-        return found
-
-    def status(self) -> dict[str, Any]:
-        told: dict[str, Any] = self.gateway.control("GET", "/status")
-        return told
-
-    def reader(self) -> dict[str, Any]:
-        told: dict[str, Any] = self.status()["database"]
-        return told
-
-    def bind(self, name: str = "acme", password: str = "secret") -> Esme:
-        self.clients.append(Esme.bound(self.gateway.port(), name, password))
-        return self.clients[-1]
-
-    def refused(self, name: str = "acme") -> int:
-        """Status of a bind that is refused."""
-        with Esme(self.gateway.port()) as client:
-            return int(client.bind(name, "secret").status)
-
-    def close(self) -> None:
-        for client in self.clients:
-            client.close()
-        self.gateway.close()
-        self.operator.close()
+from emg.wire.smpp.pdus import DeliverSm, SubmitSm, Unbind
+from tests.gateways import Smsc, eventually, message, user
+from tests.scenes import ANN, ANYWHERE, LIMIT, Scene, add_account, add_route, scene_on, send, started
 
 
 @pytest.fixture
 def scene(tmp_path: Path, database: Database) -> Iterator[Scene]:
-    made = Scene(tmp_path, database)
-    with database.session() as session:
-        add_account(session)
-        add_route(session, "46", "operator")
-    yield made
-    made.close()
-
-
-def started(scene: Scene) -> Scene:
-    scene.gateway.start()
-    return scene
-
-
-def send(client: Esme, dest: str = "46701234567") -> int:
-    return int(client.request(message(dest=dest)).status)
+    """A gateway on either database."""
+    with scene_on(database, tmp_path) as made:
+        yield made
 
 
 def test_an_account_and_a_route_of_the_database_bring_a_message_through(scene: Scene) -> None:
@@ -398,150 +306,6 @@ def test_traffic_goes_on_through_change_after_change(scene: Scene) -> None:
     assert scene.subject("route")["rows"] == scene.subject("account")["rows"] == 11
 
 
-# -- the database is not there
-
-
-def test_without_database_and_without_copies_it_ends_with_a_sentence(tmp_path: Path) -> None:
-    gateway = GatewayProcess(
-        tmp_path, f"DATABASE=mysql+pymysql://emg:hidden-word@127.0.0.1:1/emg\n{incoming()}", start=False
-    )
-    with pytest.raises(AssertionError):
-        gateway.start()
-    assert gateway.program is not None
-    assert gateway.program.wait() == 1
-    printed = gateway.program.printed()
-    assert "there is no good copy of its tables" in printed
-    assert "Traceback" not in printed
-    assert "hidden-word" not in printed + gateway.logs()
-    gateway.close()
-
-
-def test_a_database_without_tables_is_a_sentence_that_says_what_to_do(tmp_path: Path, empty_url: str) -> None:
-    gateway = GatewayProcess(tmp_path, f"DATABASE={empty_url}\n{incoming()}", start=False)
-    with pytest.raises(AssertionError):
-        gateway.start()
-    assert gateway.program is not None
-    assert gateway.program.wait() == 1
-    assert "emg db upgrade" in gateway.program.printed()
-    gateway.close()
-
-
-@pytest.fixture
-def away(tmp_path: Path, own_mariadb: MariaDb) -> Iterator[tuple[Scene, MariaDb]]:
-    """A scene on a server of its own, which can be stopped."""
-    database = Database(own_mariadb.url("emg"))
-    schema.upgrade(database)
-    made = Scene(tmp_path, database)
-    with database.session() as session:
-        add_account(session)
-        add_route(session, "46", "operator")
-    yield made, own_mariadb
-    made.close()
-    database.close()
-
-
-def test_a_start_without_database_uses_the_last_good_copy_and_the_database_is_found_again(
-    away: tuple[Scene, MariaDb],
-) -> None:
-    scene, server = away
-    started(scene)
-    scene.gateway.stop()
-    server.stop()
-    started(scene)
-    assert "starts from the last good copy of the tables, 0 min" in scene.gateway.logs()
-    assert scene.gateway.logs().count("can't be used") + scene.gateway.logs().count("Can't connect") < 4
-    assert scene.subject("account")["source"] == "last good copy"
-    assert "127.0.0.1" in scene.reader()["fault"]
-    client = scene.bind()
-    assert send(client) == Status.ROK
-    server.start()
-    eventually(lambda: scene.subject("account")["source"] == "database", 15.0)
-    scene.change(lambda session: add_route(session, "49", "operator"))
-    assert send(client, "491") == Status.ROK
-    client.expect_nothing()
-
-
-def test_a_database_that_goes_away_meanwhile_is_not_noticed_by_anybody(away: tuple[Scene, MariaDb]) -> None:
-    scene, server = away
-    started(scene)
-    client = scene.bind()
-    server.kill()
-    answer = scene.gateway.control("POST", "/reload")
-    assert "127.0.0.1" in answer["database"]
-    assert send(client) == Status.ROK
-    server.start()
-    eventually(lambda: scene.reader()["reachable"], 15.0)
-    scene.change(lambda session: accounts.lock(session, ANN, "acme"))
-    client.expect_closed()
-
-
-def test_a_damaged_copy_and_one_of_another_version_or_database_are_not_used(away: tuple[Scene, MariaDb]) -> None:
-    scene, server = away
-    started(scene)
-    scene.gateway.stop()
-    server.stop()
-    folder = scene.gateway.folder / "spool" / "tables"
-    assert {oct(file.stat().st_mode & 0o777) for file in folder.iterdir()} == {"0o600"}
-    octets = bytearray((folder / "price.bin").read_bytes())
-    octets[-1] ^= 1
-    (folder / "price.bin").write_bytes(octets)
-    octets = bytearray((folder / "network.bin").read_bytes())
-    octets[9] = 200
-    (folder / "network.bin").write_bytes(octets)
-    (folder / "blacklist.bin").write_bytes(b"")
-    started(scene)
-    logs = scene.gateway.logs()
-    for sentence in ("table price in", "it is damaged", "it is of version 200", "it is no copy of a table"):
-        assert sentence in logs
-    assert send(scene.bind()) == Status.ROK
-    scene.gateway.stop()
-    scene.gateway.configure(scene.config().replace("/emg\n", "/other\n", 1))
-    with pytest.raises(AssertionError):
-        scene.gateway.start()
-    assert "it is of another database" in scene.gateway.logs()
-
-
-def test_a_reader_that_is_killed_comes_back_and_nobody_notices(scene: Scene) -> None:
-    started(scene)
-    client = scene.bind()
-    for _ in range(3):
-        pid = eventually(lambda: scene.reader()["reader_process"])
-        os.kill(pid, signal.SIGKILL)
-        eventually(lambda pid=pid: scene.reader()["reader_process"] not in (0, pid), 10.0)
-    assert send(client) == Status.ROK
-    scene.change(lambda session: add_route(session, "49", "operator"))
-    assert send(client, "491") == Status.ROK
-    assert scene.reader()["reader_restarts"] == 3
-
-
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_the_reader_ends_with_its_gateway(scene: Scene, how: signal.Signals) -> None:
-    started(scene)
-    pid = scene.reader()["reader_process"]
-    os.kill(scene.gateway.pid, how)
-    assert scene.gateway.program is not None
-    scene.gateway.program.wait()
-    eventually(lambda: not _alive(pid), 5.0)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
-
-
-def test_the_readers_command_line_and_environment_hold_no_password(away: tuple[Scene, MariaDb]) -> None:
-    scene, _server = away
-    started(scene)
-    pid = scene.reader()["reader_process"]
-    for name in ("cmdline", "environ"):
-        assert b"secret-of-the-test" not in Path(f"/proc/{pid}/{name}").read_bytes()
-    for file in (scene.gateway.folder / "spool" / "tables").iterdir():
-        assert b"secret-of-the-test" not in file.read_bytes()
-
-
 def test_reports_find_home_after_a_change(scene: Scene) -> None:
     started(scene)
     operator = scene.operator.session()
@@ -556,33 +320,6 @@ def test_reports_find_home_after_a_change(scene: Scene) -> None:
     )  # fmt: skip
     report = client.expect(DeliverSm)
     assert answer.message_id.encode() in report.short_message
-
-
-def test_five_hundred_customers_are_back_within_ten_seconds_of_a_restart(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Their passwords are argon2 hashes of the usual cost; they have logged in before."""
-    names = [f"c{number}" for number in range(500)]
-    (tmp_path / "spool").mkdir()
-    verified = Verified(tmp_path / "spool")
-    for name in names:
-        verified.add(verified.make(name, secret(), b"secret"))
-    assert not verified.save(verified.seal(), [secret()])
-    users = "".join(user(name, PASSWORD=secret()) for name in names)
-    clients: list[Esme] = []
-    with GatewayProcess(tmp_path, incoming(INSTANCES=600, MAXCONNECTIONS=700) + users) as gateway:
-        began = time.monotonic()
-        for name in names:
-            clients.append(Esme(gateway.port()))
-            clients[-1].ask(BindTransceiver(system_id=name, password="secret", interface_version=0x34))
-        for client in clients:
-            assert client.answer_to(1, 30.0).status == Status.ROK
-        took = time.monotonic() - began
-        with capsys.disabled():
-            print(f"\n500 customers were back after {took:.1f} s")
-        assert took < 10.0
-        for client in clients:
-            client.close()
 
 
 def test_an_account_is_locked_while_a_connector_waits_for_its_operator(scene: Scene) -> None:
