@@ -9,6 +9,7 @@ back as `Refused`, and the rest of the batch is written.
 """
 
 import contextlib
+import datetime as dt
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
@@ -33,6 +34,8 @@ from emg.db.log_tables import (
 )
 from emg.errors import EmgError
 
+ELSEWHERE = dt.timedelta(days=1)
+"""So far a message's own time may lie from what its events say, at most: not all days of the log have to be searched."""
 _ROW_CODES = frozenset((1048, 1062, 1136, 1153, 1263, 1264, 1265, 1292, 1366, 1406, 1411, 1452, 1526, 1690))
 """What MariaDB says of a value that does not fit, a row that is there, a day without a partition; not of itself."""
 
@@ -294,9 +297,17 @@ def _elsewhere(connection: Connection, rows: list[Row]) -> list[Row]:
     if not rows:
         return []
     chosen = ",".join(str(row[0]) for row in rows)
-    found = connection.exec_driver_sql(f"SELECT id, received FROM routelog WHERE id IN ({chosen})")  # noqa: S608 -- numbers
+    times = [row[1] for row in rows]
+    found = connection.exec_driver_sql(
+        f"SELECT id, received FROM routelog WHERE id IN ({chosen})"  # noqa: S608 -- numbers, and times that we have written
+        f" AND received BETWEEN '{_moved(min(times), -ELSEWHERE)}' AND '{_moved(max(times), ELSEWHERE)}'"
+    )
     places = {number: _text(received) for number, received in found}
     return [(row[0], places[row[0]], *row[2:]) for row in rows if row[0] in places]
+
+
+def _moved(at: str, by: dt.timedelta) -> str:
+    return str(dt.datetime.fromisoformat(at) + by)
 
 
 def _of_a_row(error: Exception) -> bool:
