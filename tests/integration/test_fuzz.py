@@ -222,7 +222,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 def check(wire: Wire, stream: bytes, splits: list[int], *, is_bound: bool) -> None:
     """Send it; the far side answers what comes after it, or has ended the connection for a reason that the stream gave."""
-    frames, rest, lacking = frames_of(stream)
+    _frames, rest, lacking = frames_of(stream)
     whole, _, _ = frames_of(stream + bytes(lacking))  # what the rest becomes when it is made whole below counts too
     commands = [struct.unpack(">4xI", frame[:8])[0] for frame in whole]
     excuse = rest is BROKEN or UNBIND in commands or (not is_bound and any(each in BINDS for each in commands))
