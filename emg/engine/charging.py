@@ -37,7 +37,7 @@ MOST_CHARGED = 4 * 10**18
 class Purse:
     """An account's balance. Made once for an account id, and kept: the spool refers to it."""
 
-    __slots__ = ("charged", "credited", "currency", "id", "lowest", "name")
+    __slots__ = ("charged", "credited", "currency", "id", "lowest", "name", "unsure")
 
     def __init__(self, number: int, charged: int) -> None:
         self.id = number
@@ -46,6 +46,8 @@ class Purse:
         self.currency = ""
         self.credited = 0
         self.lowest: int | None = None
+        self.unsure = 0
+        """Of what was given back, what is not kept yet: it may have to be taken back, and nobody may have spent it then."""
 
     def configure(self, name: str, billing: Billing) -> None:
         """Take what people have changed."""
@@ -117,7 +119,7 @@ class Charging:
         charged = purse.charged + charge.price
         if charged > MOST_CHARGED:
             raise Rejected(Cause.NO_CREDIT, f"account {purse.name} was charged all that this program counts with")
-        if purse.lowest is not None and purse.credited - charged < purse.lowest:
+        if purse.lowest is not None and purse.credited - charged - purse.unsure < purse.lowest:
             raise Rejected(
                 Cause.NO_CREDIT,
                 f"account {purse.name} has {money.show(purse.balance)} {purse.currency} left of a bound of"
@@ -133,9 +135,20 @@ class Charging:
             purse.charged -= amount
             self._spool.balance(purse)
 
-    def take_back(self, payer: int, amount: int) -> None:
-        """Undo a refund that could not be kept."""
-        self.give_back(payer, -amount)
+    def give_back_unsurely(self, payer: int, amount: int) -> None:
+        """The same with a commit that may fail: nobody can spend it before `sure` says what became of that."""
+        self.give_back(payer, amount)
+        purse = self._by_id.get(payer)
+        if purse is not None:
+            purse.unsure += amount
+
+    def sure(self, payer: int, amount: int, *, kept: bool) -> None:
+        """The end of `give_back_unsurely`: it was kept, or is undone."""
+        purse = self._by_id.get(payer)
+        if purse is not None:
+            purse.unsure -= amount
+            if not kept:
+                self.give_back(payer, -amount)
 
     def cost(self, message: Message, port: Port) -> int:
         """What a message that is priced costs by another connector, all of it where this is a part; -1 where that is not known."""

@@ -143,8 +143,10 @@ class Concluder:
             return 0
         amount = billing.refund(charge, state, taken=ticket.sent > 0 or ticket.maybe_sent)
         if amount:
-            self._charging.give_back(charge.payer, amount)
-            if intake is not None:
+            if intake is None:
+                self._charging.give_back(charge.payer, amount)
+            else:
+                self._charging.give_back_unsurely(charge.payer, amount)
                 intake.refund += amount
         return amount
 
@@ -178,13 +180,17 @@ class Concluder:
             else:
                 self._spool.update(message, lane.number, place)
 
+    def refunded(self, intake: Intake, *, kept: bool) -> None:
+        """What became of the commit that gives the price back."""
+        if intake.refund and intake.ticket is not None and intake.ticket.charge is not None:
+            self._charging.sure(intake.ticket.charge.payer, intake.refund, kept=kept)
+
     def undo(self, intake: Intake) -> None:
         """The commit failed."""
         for message in intake.made:
             self._lanes.withdraw(message)
         ticket, group = intake.ticket, intake.group
-        if ticket is not None and ticket.charge is not None:
-            self._charging.take_back(ticket.charge.payer, intake.refund)
+        self.refunded(intake, kept=False)
         if group is not None and ticket is not None and ticket.part is not None:
             group.states[ticket.part.number - 1], group.error = intake.before
             if intake.concluded:

@@ -144,8 +144,6 @@ class Lanes:
 
     def withdraw(self, message: Message) -> None:
         """Undo `add` after a failed commit."""
-        if not message.queue:
-            return  # it ended while its commit was under way
         lane = self.by_name[message.queue]
         lane.size -= 1
         self.total -= 1
@@ -204,7 +202,7 @@ class Lanes:
         timer.start(wake)
 
     def _assign(self, lane: Lane, carrier: Carrier, message: Message) -> bool:
-        if 0 < message.expires <= time.time():
+        if 0 < message.expires <= time.time() and message.id < self.spool.decided:
             self.end(message, lane, Cause.EXPIRED)
             return False
         carrier.assign(message)
@@ -242,7 +240,6 @@ class Lanes:
         if self.shares is not None:
             self.shares.remove(message)
         self.changed(message.id)
-        message.queue = ""
         if self.ending:
             self.ending.discard(message.id)
         self.spool.drop(message.id)
@@ -291,7 +288,10 @@ class Lanes:
             if lane.delayed and lane.wake(now):
                 self.touch(lane)
             if lane.waiting:
+                decided = self.spool.decided
                 for message in lane.expired(now):
+                    if message.id >= decided:
+                        continue
                     lane.remove(message.id)
                     self.end(message, lane, Cause.EXPIRED)
             lane.compact()

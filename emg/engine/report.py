@@ -159,6 +159,7 @@ class Reporter:
         if error is None:
             if ticket is not None:
                 self._open.closed(ticket)
+                self.concluder.refunded(intake, kept=True)
         else:
             if intake.orphan:
                 self._orphans.forget(intake.orphan)

@@ -96,6 +96,7 @@ class Batch:
         "settings",
         "settled",
         "statements",
+        "until",
     )
 
     def __init__(self) -> None:
@@ -120,6 +121,8 @@ class Batch:
         """The places of those that are intake."""
         self.outbox_row = 0
         """The number that its events got in the outbox."""
+        self.until = 0
+        """Ids from here on were given out after it was handed over."""
         self.lowest = 0
         self.highest = 0
         self.error: SpoolError | None = None

@@ -36,6 +36,11 @@ class Ids:
             self._ask()
         return self._node * SPACE + number
 
+    @property
+    def upcoming(self) -> int:
+        """The next one."""
+        return self._node * SPACE + self._next
+
     def _ask(self) -> None:
         self._reserved += BLOCK
         self._reserve(self._reserved, self._kept)

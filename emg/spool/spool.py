@@ -67,7 +67,10 @@ class Spool:
         self.closing = False
         """It is being closed, or is: nobody may begin anything more with it."""
         self._db = db
-        self.next_id = Ids(node, next_id, self._reserve_ids).next
+        self._ids = Ids(node, next_id, self._reserve_ids)
+        self.decided = self._ids.upcoming
+        """Whatever has an id below this is kept, or gone. Others must not end yet: their end would be kept also where they are not."""
+        self.next_id = self._ids.next
         """A message id that was never given out before. Raises SpoolError when the reserved ones are used up (commits fail)."""
         self._queues = queues
         self._slot = int(db.execute("SELECT coalesce(max(slot), 0) FROM mark").fetchone()[0])
@@ -328,9 +331,11 @@ class Spool:
             self._unnoted = 0
             batch.settings.update(outbox.note(self.outbox_events, self.outbox_last))
         batch.seal()
+        batch.until = self._ids.upcoming
         self._writer.submit(batch)
 
     def _on_finished(self, batch: Batch) -> None:
+        self.decided = batch.until
         if self.on_commit is not None:
             self.on_commit(batch.size, time.monotonic() - self._writer.busy_since)
         if batch.error is not None:

@@ -331,6 +331,27 @@ def test_a_refund_that_could_not_be_kept_is_made_once_when_the_report_comes_agai
     assert it.agrees() == 0
 
 
+def test_what_is_given_back_can_be_spent_when_that_is_kept(it, monkeypatch):
+    it.bill(credited=PRICE)
+    number = it.send(UNDELIVERED)
+    taken(it, number)
+    assert it.spool.flush()
+    full(it, monkeypatch)
+    told = []
+    report = Report(0, State.FAILED, remote_id=f"r{number}")
+    it.engine.reporter.take(
+        it.engine.ports["one"], report, (report.remote_id,), "", lambda _, error: told.append(error), None
+    )  # fmt: skip
+    with refused_as(Cause.NO_CREDIT):
+        it.submit(1, lambda _number: short(REFUSED))
+    until(lambda: told)
+    assert it.charged == PRICE
+    monkeypatch.undo()
+    assert it.report(number, State.FAILED) is None
+    it.send()
+    assert it.agrees() == PRICE
+
+
 def full(it, monkeypatch):
     """Commits fail until the patch is undone."""
     monkeypatch.setattr("emg.spool.batch.write", no_room)
@@ -452,7 +473,7 @@ def test_what_was_charged_has_a_bound_that_the_spool_can_hold(it):
     assert it.kept() == it.charged == charging.MOST_CHARGED
 
 
-def test_a_message_that_ends_while_its_commit_fails_is_taken_back_once(it, monkeypatch):
+def test_a_message_does_not_end_before_it_is_kept(it, monkeypatch):
     full(it, monkeypatch)
     told = []
     it.engine.receiver.receive(
@@ -461,7 +482,8 @@ def test_a_message_that_ends_while_its_commit_fails_is_taken_back_once(it, monke
     it.engine.lanes.tick(time.time() + 10**8)
     until(lambda: told)
     monkeypatch.undo()
-    it.agrees()
+    assert it.agrees() == 0
+    assert it.events(events.Ended) == []
     assert it.count("one") == it.lanes.total - it.count("customers/acme") == 0
 
 
