@@ -65,6 +65,8 @@ _TIMES = frozenset({"accepted", "since", "received", "started", "expires", "due"
 _AGES = frozenset({"age_seconds", "oldest_seconds", "uptime_seconds", "seconds"})
 _NAMES = frozenset({"id", "number", "line", "process", "reader_process", "node"})
 """Whole numbers that name something: shown without separators."""
+_RATES = frozenset({"throughput"})
+"""A second, seldom with a fraction."""
 _MONEY = frozenset({"balance", "lowest", "credited", "charged", "price", "cost", "refund"})
 """Micro-units."""
 _WIDTH = 200
@@ -93,7 +95,7 @@ def value(field: str, given: Any) -> str:
         return ""
     if isinstance(given, bool):
         return "yes" if given else ""
-    if name in _TIMES and (isinstance(given, float) or (isinstance(given, int) and given > _A_MOMENT)):
+    if _is_time(name, given):
         return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(given)) if given else ""
     if name in _MONEY and isinstance(given, int):
         return money.show(given)
@@ -103,9 +105,21 @@ def value(field: str, given: Any) -> str:
         return given.astimezone().strftime("%Y-%m-%d %H:%M:%S")
     if isinstance(given, list | tuple):
         return ", ".join(str(item) for item in given)
+    if name in _RATES and isinstance(given, float):
+        return f"{given:g}"
     if isinstance(given, int) and name not in _NAMES and not name.endswith("_id"):
         return f"{given:,}"
     return str(given)
+
+
+def _is_time(name: str, given: Any) -> bool:
+    return name in _TIMES and (isinstance(given, float) or (isinstance(given, int) and given > _A_MOMENT))
+
+
+def _is_number(field: str, given: Any) -> bool:
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        return False
+    return not _is_time(field.rpartition(".")[2], given)
 
 
 def _find(row: Any, field: str) -> Any:
@@ -117,15 +131,16 @@ def _find(row: Any, field: str) -> Any:
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Columns, title: str = "") -> None:
-    """Print rows; columns that are empty in all of them are left out."""
+    """Print rows; columns that are empty in all of them are left out. No rows: the word none."""
+    if not rows:
+        print("none")
+        return
     shown = [(head, [value(field, _find(row, field)) for row in rows], field) for head, field in columns]
     shown = [column for column in shown if any(column[1]) or column is shown[0]]
     made = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for head, _values, field in shown:
-        number = any(
-            isinstance(_find(row, field), int | float) and not isinstance(_find(row, field), bool) for row in rows
-        )
-        made.add_column(head, justify="right" if number and field.rpartition(".")[2] not in _TIMES else "left")
+        right = any(_is_number(field, _find(row, field)) for row in rows)
+        made.add_column(head, justify="right" if right else "left")
     for index in range(len(rows)):
         made.add_row(*(Text(values[index]) for _head, values, _field in shown))
     console().print(made)
@@ -139,10 +154,19 @@ def pairs(told: Mapping[str, Any], title: str = "") -> None:
     for name, given in told.items():
         if isinstance(given, Mapping):
             for inner, number in given.items():
-                made.add_row(f"{name}: {inner}".replace("_", " "), Text(value(inner, number)))
+                made.add_row(f"{_label(name)}: {_label(inner)}", Text(_beside(inner, number)))
         elif not (isinstance(given, list) and given and isinstance(given[0], Mapping)):
-            made.add_row(name.replace("_", " "), Text(value(name, given)))
+            made.add_row(_label(name), Text(_beside(name, given)))
     console().print(made)
+
+
+def _label(name: str) -> str:
+    return (name.removesuffix("_seconds") if name in _AGES else name).replace("_", " ")
+
+
+def _beside(name: str, given: Any) -> str:
+    """A value beside its name: there `no` says more than nothing."""
+    return "no" if given is False else value(name, given)
 
 
 def story(events: Sequence[Mapping[str, Any]], title: str) -> None:
