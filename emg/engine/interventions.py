@@ -16,9 +16,11 @@ from emg.engine import events, story
 from emg.engine.engine import Engine
 from emg.engine.parts import Group
 from emg.errors import Cause, ControlError, SpoolError
-from emg.message import Message, OpenReport, Report, State
+from emg.message import Encoding, Message, OpenReport, Report, State
 from emg.rules.remoteid import IdFormat
 from emg.spool.schema import DEFERRED, RESIDENT, report_key
+from emg.text import coding
+from emg.text.errors import TextError
 
 SECONDS = 15.0
 Waiter = Callable[[Callable[[Any], None]], None]
@@ -114,7 +116,17 @@ def _told(event: events.Any) -> dict[str, Any]:
     for name in event.__struct_fields__:
         value = getattr(event, name)
         told[name] = value.name.lower() if isinstance(value, State) else msgspec.to_builtins(value)
+    if isinstance(event, events.Accepted):
+        told["text"] = _readable(event.text, Encoding(event.encoding))
     return told
+
+
+def _readable(body: bytes, encoding: Encoding) -> str:
+    """What is kept of a text as people read it; what is no text as hex."""
+    try:
+        return coding.to_text(body, encoding, "replace")
+    except TextError:
+        return body.hex()
 
 
 # -- cancelling

@@ -289,6 +289,7 @@ def test_a_report_for_what_still_waits_is_refused(small: SmallEngine) -> None:
 
 
 def test_the_story_of_a_message(small: SmallEngine) -> None:
+    small.engine.receiver.logs_text = True
     (number,) = small.submit(1)
     small.spool.flush()
     assert interventions.trace(small.engine, number)["state"] == "queued"
@@ -304,6 +305,7 @@ def test_the_story_of_a_message(small: SmallEngine) -> None:
     told = interventions.trace(small.engine, number)
     assert told["state"] == "delivered"
     assert [event["event"] for event in told["story"]] == ["accepted", "moved", "sent", "ended"]
+    assert told["story"][0]["text"] == "hello"
     with pytest.raises(ControlError, match="nothing is known"):
         interventions.trace(small.engine, number + 77)
 
