@@ -26,7 +26,7 @@ emg ctl -c server.cfg message 100000000000042
 curl --unix-socket /run/emg/control.sock http://localhost/status
 ```
 
-Every command takes `--json`. It exits with 0, with 1 and a sentence when the gateway refuses, and with 4 when no gateway answers.
+Every command takes `--json`. It exits with 0, with 1 and a sentence when the gateway refuses, with 4 when no gateway answers, and with 5 when the command line is wrong.
 What cannot be done is answered with a status of 400 and above and `{"error": "a sentence"}`.
 """
 
