@@ -26,6 +26,10 @@ class Unreachable(ControlError):
         super().__init__(reason, 503)
 
 
+class NotRunning(Unreachable):
+    """Nobody listens there."""
+
+
 class _Connection(http.client.HTTPConnection):
     def __init__(self, path: str, seconds: float) -> None:
         super().__init__("gateway")
@@ -81,7 +85,7 @@ class Client:
                 f"{self.path}: permission denied; the control socket is for its user and group alone"
             ) from error
         except (FileNotFoundError, ConnectionRefusedError) as error:
-            raise Unreachable(f"no gateway answers on {self.path}: it is not running") from error
+            raise NotRunning(f"no gateway answers on {self.path}: it is not running") from error
         except (OSError, http.client.HTTPException) as error:
             raise Unreachable(f"the gateway on {self.path} cannot be asked: {error}") from error
         finally:

@@ -33,7 +33,7 @@ from emg.config.cli import DEFAULT_FOLDER
 from emg.config.load import load
 from emg.config.model import ServerConfig
 from emg.control import show
-from emg.control.client import Client, Unreachable
+from emg.control.client import Client, NotRunning, Unreachable
 from emg.control.show import Columns
 from emg.db import schema
 from emg.db.audit import Actor
@@ -135,8 +135,10 @@ class Call:
         """Have a running gateway read the tables now. Never an error: it looks by itself every few seconds."""
         try:
             Client(self.config.control, TELL_SECONDS).post("/reload")
+        except NotRunning:
+            print("no gateway runs here; one that starts reads the change", file=sys.stderr)
         except Unreachable as error:
-            print(f"{error}: it learns of the change when it starts, or within seconds if it runs", file=sys.stderr)
+            print(f"{error}; the change is kept, and read within seconds, if it runs", file=sys.stderr)
         except ControlError as error:
             print(f"the change is kept, but the gateway did not take it: {error}", file=sys.stderr)
 
