@@ -59,7 +59,7 @@ def whole(low: int, high: int = MOST) -> Kind[int]:
 def _parse_flag(text: str) -> bool:
     word = text.upper()
     if word not in YES | NO:
-        raise ValueError("must be yes or no (1 or 0), or stand without a value for yes")
+        raise ValueError("must be yes or no (1 or 0)")
     return word in YES
 
 

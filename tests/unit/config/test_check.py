@@ -90,7 +90,7 @@ def test_connectors_take_general_keywords_over() -> None:
             "THROUGHPUT=1",
             "server.cfg:1: THROUGHPUT does not belong here; it stands in a CONNECTOR section or in a USER section",
         ),
-        ("LOGYEAR=soon", "server.cfg:1: LOGYEAR=soon must be yes or no (1 or 0), or stand without a value for yes"),
+        ("LOGYEAR=soon", "server.cfg:1: LOGYEAR=soon must be yes or no (1 or 0)"),
         ("NODEID=1\nNODEID=2", "server.cfg:2: NODEID was given already, in server.cfg line 1"),
         ("DATABASE=hunter2", "must be a URL"),
         ("DBCONFIG", "server.cfg:1: EMG's DBCONFIG is not available yet"),
