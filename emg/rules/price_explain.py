@@ -72,9 +72,7 @@ def _why(winner: PriceRow | None, asked: Asked, judged: list[tuple[int, str, Pri
         if all(row.currency != asked.currency for _near, _reason, row in judged):
             return f"no row is in {asked.currency}"
         return "no row fits: each whose prefix does is for others, in another currency or not valid now"
-    reason = (
-        f"the longest prefix is {winner.prefix!r}" if winner.prefix else "no row has a prefix that fits better than any"
-    )
+    reason = f"the longest prefix is {winner.prefix!r}" if winner.prefix else "no row with a prefix fits"
     for said, name in (
         ("for account", winner.account),
         ("received on", winner.connector_in),
@@ -112,7 +110,8 @@ def _judge(row: PriceRow, asked: Asked, winner: PriceRow | None) -> tuple[int, s
 
 def _beaten(row: PriceRow, winner: PriceRow) -> str:
     if len(row.prefix) < len(winner.prefix):
-        return f"prefix {row.prefix!r} is shorter than {winner.prefix!r} (row {winner.id})"
+        own = f"prefix {row.prefix!r} is shorter than" if row.prefix else "it has no prefix; the longest is"
+        return f"{own} {winner.prefix!r} (row {winner.id})"
     if key_of(row) == key_of(winner):
         return f"row {winner.id} began later, {show_moment(winner.valid_from)}"
     if winner.account and not row.account:

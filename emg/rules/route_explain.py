@@ -72,7 +72,7 @@ def _why(choice: RouteChoice, winner: tuple[Route, str] | None) -> str:
         lines = ", ".join(str(row.line) for row in choice.rows)
         return f"the most specific rows decide (row {lines}), and none of their connectors can be used"
     row, connector = winner
-    reason = f"the longest prefix is {row.prefix!r}" if row.prefix else "no row has a prefix that fits better than any"
+    reason = f"the longest prefix is {row.prefix!r}" if row.prefix else "no row with a prefix fits"
     if row.account:
         reason += f", for account {row.account!r}"
     if row.connector_in:
@@ -111,7 +111,8 @@ def _why_not(
 
 def _less_specific(row: Route, best: Route) -> str:
     if len(row.prefix) < len(best.prefix):
-        return f"prefix {row.prefix!r} is shorter than {best.prefix!r} (row {best.line})"
+        own = f"prefix {row.prefix!r} is shorter than" if row.prefix else "it has no prefix; the longest is"
+        return f"{own} {best.prefix!r} (row {best.line})"
     if best.account and not row.account:
         return f"row {best.line} names the account"
     return f"row {best.line} names the receiving connector"

@@ -244,7 +244,7 @@ def test_explain_names_the_deciding_row_and_why_each_rival_lost() -> None:
     assert told.row.id == 5
     assert told.reason == "the longest prefix is '46', for account 'acme', received on 'in1', valid from 2026-01-01"
     assert {rival.row.id: rival.reason for rival in told.rivals} == {
-        2: "prefix '' is shorter than '46' (row 5)",
+        2: "it has no prefix; the longest is '46' (row 5)",
         3: "row 5 names the account",
         4: "row 5 names the receiving connector",
         6: "row 5 began later, 2026-01-01",

@@ -212,7 +212,7 @@ def test_explain_names_the_deciding_row_and_why_each_rival_lost() -> None:
     assert "b can't be used" in explanation.reason
     reasons = {rival.row.line: rival.reason for rival in explanation.rivals}
     assert reasons == {
-        2: "prefix '' is shorter than '46' (row 4)",
+        2: "it has no prefix; the longest is '46' (row 4)",
         3: "for account 'acme' only",
         5: "shares the load with row 4 by weight 1, its turn comes later",
         6: "priority 20 comes after 10 (row 4)",
