@@ -34,6 +34,7 @@ from emg.rules.rows import Known, RowFaults
 
 PLUGIN: Final = ("plugin", "plugin")
 ADDED, CHANGED, KEPT = "added", "changed", "kept"
+HIDDEN_PASSWORD: Final = ("PASSWORD", HIDDEN)
 
 
 @dataclass(slots=True)
@@ -76,7 +77,7 @@ def take_connectors(
     """All connectors, examined together; what keeps one from being used is left out until none has a fault. `source`: where their files are read."""
     old = {row.name: connectors.stored(row) for row in connectors.listing(session)}
     places = {one.stored.name: one for one in given}
-    wanted = {name: _with_password(one, old.get(name), taken) for name, one in places.items()}
+    wanted = {name: _with_password(one, old.get(name)) for name, one in places.items()}
     for name, one in places.items():
         for reason in _scheme_faults(wanted[name], source):
             _without(StoredFault(name, "RETRYSCHEME", reason), wanted, one, taken)
@@ -87,21 +88,22 @@ def take_connectors(
             break
         for fault in faults:
             _without(fault, wanted, places[fault.connector], taken)
+    for name, stored in wanted.items():
+        if HIDDEN_PASSWORD in stored.lines:
+            reason = "taken over disabled: the file holds *** instead of its password; set one, then enable it"
+            taken.left_out.append(LeftOut(*places[name].places["PASSWORD"], f"CONNECTOR {name}", "PASSWORD", reason))
     for what in connectors.put(session, actor, around, list(wanted.values())).values():
         taken.count("connectors", what)
 
 
-def _with_password(one: ForeignConnector, old: Stored | None, taken: Taken) -> Stored:
+def _with_password(one: ForeignConnector, old: Stored | None) -> Stored:
     """An export without secrets has `***` where a password was: the one that is kept stays, or the connector is disabled."""
-    if ("PASSWORD", HIDDEN) not in one.stored.lines:
+    if HIDDEN_PASSWORD not in one.stored.lines:
         return one.stored
     kept = dict(old.lines).get("PASSWORD", HIDDEN) if old else HIDDEN
     if kept != HIDDEN:
         lines = tuple((keyword, kept if keyword == "PASSWORD" else value) for keyword, value in one.stored.lines)
         return one.stored._replace(lines=lines)
-    file, line = one.places["PASSWORD"]
-    reason = "taken over disabled: the file holds *** instead of its password; set one, then enable it"
-    taken.left_out.append(LeftOut(file, line, f"CONNECTOR {one.stored.name}", "PASSWORD", reason))
     return one.stored._replace(disabled=True)
 
 

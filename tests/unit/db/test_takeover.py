@@ -325,6 +325,12 @@ def test_a_folder_that_was_exported_comes_back_whole(database: Database, tmp_pat
     )
 
 
+def test_a_connector_that_is_left_out_as_a_whole_is_not_taken_over_disabled(database: Database) -> None:
+    section = f"CONNECTOR filed <\n{OUT.format('***')}>\n"
+    (line,) = told(take(database, section))
+    assert line.endswith("the connector is left out as a whole")
+
+
 def test_an_export_without_secrets_makes_no_password_that_works(database: Database) -> None:
     fill(database)
     with database.session() as session:
