@@ -20,7 +20,7 @@ from emg.shell.fields import remark
 
 COLUMNS: Final = (
     ("Account", "name"), ("Customer", "customer"), ("Locked", "locked"), ("Prepaid", "prepaid"), ("Balance", "balance"),
-    ("Currency", "currency"), ("Of the", "balance_from"), ("Messages/s", "throughput"), ("Sessions", "sessions"), ("From", "access"),
+    ("Currency", "currency"), ("Says", "balance_from"), ("Messages/s", "throughput"), ("Sessions", "sessions"), ("From", "access"),
     ("Note", "note"),
 )  # fmt: skip
 

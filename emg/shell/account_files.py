@@ -7,7 +7,6 @@ written for its owner's eyes only, and imports unchanged.
 import argparse
 import os
 import sys
-from pathlib import Path
 
 from emg.db import account_lines, accounts
 from emg.errors import EmgError
@@ -15,6 +14,7 @@ from emg.rules import account_rows, rows
 from emg.rules.account_rows import COLUMNS, Line
 from emg.rules.faults import Fault
 from emg.rules.rows import RowFaults
+from emg.shell import tables
 from emg.shell.account_access import known
 from emg.shell.common import Call
 
@@ -23,7 +23,7 @@ EVERYTHING = 10**9
 
 def take(call: Call) -> int:
     """Import a file."""
-    text = _read(call.arguments.file)
+    text = tables.read(call.arguments.file).removeprefix("\ufeff")
     try:
         lines = account_rows.parse(text, known(call))
         _apart_from_users(call, lines)
@@ -33,9 +33,8 @@ def take(call: Call) -> int:
                 session.rollback()
     except RowFaults as found:
         return _tell_faults(call, found)
-    done = "would be " if call.arguments.dry_run else ""
-    sentence = f"{counts.added} {done}added, {counts.changed} {done}changed, {counts.same} as they were"
-    call.say(counts._asdict(), sentence)
+    sentence = f"{counts.added} added, {counts.changed} changed, {counts.same} unchanged"
+    call.say(counts._asdict(), f"would be: {sentence}" if call.arguments.dry_run else sentence)
     if (counts.added or counts.changed) and not call.arguments.dry_run:
         call.tell_gateway()
     return 0
@@ -55,7 +54,11 @@ def _tell_faults(call: Call, found: RowFaults) -> int:
     else:
         for fault in found.faults:
             print(f"{call.arguments.file}: {fault}", file=sys.stderr)
-        print("nothing was imported", file=sys.stderr)
+        count = len(found.faults)
+        print(
+            f"{call.arguments.file} has {count} {'fault' if count == 1 else 'faults'}: nothing is changed",
+            file=sys.stderr,
+        )
     return 1
 
 
@@ -78,16 +81,6 @@ def give(call: Call) -> None:
         return
     _write(call.arguments.output, text)
     print(f"{len(given)} accounts in {call.arguments.output}", file=sys.stderr)
-
-
-def _read(name: str) -> str:
-    try:
-        octets = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-        return octets.decode("utf-8-sig")
-    except OSError as error:
-        raise EmgError(f"{name} can't be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise EmgError(f"{name} is not UTF-8 (octet {error.start + 1})") from error
 
 
 def _write(name: str, text: str) -> None:

@@ -69,7 +69,7 @@ def row_of(connector: Connector) -> dict[str, Any]:
     }
     return {
         "name": connector.name, "disabled": connector.disabled, "note": connector.note, "from": "database",
-        "options": options, "updated": connector.updated.isoformat(),
+        "options": options, "updated": connector.updated,
     }  # fmt: skip
 
 
@@ -151,7 +151,7 @@ def note(call: Call) -> None:
     with call.database.session() as session:
         lines = connectors.stored(connectors.find(session, name)).lines
         warnings = connectors.change(session, call.actor, around(call), name, lines, note=call.arguments.note)
-    _done(call, name, "noted", warnings)
+    _done(call, name, "noted", warnings, f"connector {name} has another note")
 
 
 def enable(call: Call) -> None:
@@ -175,7 +175,7 @@ def rename(call: Call) -> None:
     """Another name, as long as nothing names it."""
     with call.database.session() as session:
         warnings = connectors.rename(session, call.actor, around(call), call.arguments.name, call.arguments.new)
-    _done(call, call.arguments.new, "renamed", warnings)
+    _done(call, call.arguments.new, "renamed", warnings, f"connector {call.arguments.name} is now {call.arguments.new}")
 
 
 def delete(call: Call) -> None:
@@ -185,10 +185,11 @@ def delete(call: Call) -> None:
     _done(call, call.arguments.name, "deleted", [])
 
 
-def _done(call: Call, name: str, what: str, warnings: Sequence[StoredFault]) -> None:
+def _done(call: Call, name: str, done: str, warnings: Sequence[StoredFault], sentence: str = "") -> None:
     call.tell_gateway()
-    answer = {"connector": name, "done": what, "warnings": [warning.reason for warning in warnings]}
-    call.say(answer, "\n".join([f"connector {name} is {what}", *(f"warning: {warning}" for warning in warnings)]))
+    answer = {"connector": name, "done": done, "warnings": [warning.reason for warning in warnings]}
+    sentence = sentence or f"connector {name} is {done}"
+    call.say(answer, "\n".join([sentence, *(f"warning: {warning}" for warning in warnings)]))
 
 
 def sheet(call: Call) -> None:

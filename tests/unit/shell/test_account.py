@@ -206,7 +206,7 @@ def test_an_import_with_faults_changes_nothing_and_names_all_of_them(quick: Run,
     refused = quick("account", "import", "-", stdin=text)
     assert (refused.code, refused.out) == (1, "")
     assert [line.partition(": must")[0].partition(": there")[0] for line in refused.err.splitlines()] == [
-        "-: line 3: sessions", "-: line 3: route", "nothing was imported",
+        "-: line 3: sessions", "-: line 3: route", "- has 2 faults: nothing is changed",
     ]  # fmt: skip
     faults = quick("account", "import", "-", "--json", stdin=text.replace("-1,operator9", "1,")).json["faults"]
     assert [(fault["line"], fault["field"]) for fault in faults] == [(4, "name")]
@@ -219,5 +219,5 @@ def test_an_import_with_faults_changes_nothing_and_names_all_of_them(quick: Run,
 
 def test_a_dry_run_imports_nothing(quick: Run) -> None:
     told = quick("account", "import", "-", "--dry-run", stdin="name\nacme\n")
-    assert (told.code, told.out) == (0, "1 would be added, 0 would be changed, 0 as they were\n")
+    assert (told.code, told.out) == (0, "would be: 1 added, 0 changed, 0 unchanged\n")
     assert quick("account", "list", "--json").json == []
