@@ -20,7 +20,7 @@ SCENARIOS = [
         outgoing={"OPTIMEOUT": 2, "RETRYTIME": 1},
         sink_stops=0.3,
     ),
-    Scenario("long-messages", kills=8, clients=tuple(Client(c.name, 50.0, options=LONG) for c in CLIENTS)),
+    Scenario("long-messages", kills=8, pause=(0.4, 1.6), clients=tuple(Client(c.name, 80.0, options=LONG) for c in CLIENTS)),
     Scenario("fail-instead", kills=10, outgoing={"MAYBESENT": "FAIL"}),
     Scenario(
         "spilled",
