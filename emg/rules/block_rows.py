@@ -45,12 +45,7 @@ def is_csv(text: str) -> bool:
 def parse_entries(text: str) -> list[Entry]:
     """All rows of a text in CSV form. Raises BlockListFaults."""
     reader = _Reader()
-    entries = []
-    for line, cells in reader.lines(text):
-        before = len(reader.faults)
-        entry = reader.row(line, cells)
-        if entry is not None and len(reader.faults) == before:
-            entries.append(entry)
+    entries = reader.rows(text)
     reader.faults.extend(_twice(entries))
     if reader.faults:
         raise BlockListFaults(sorted(reader.faults, key=_line))

@@ -72,6 +72,20 @@ class CsvReader:
         if not self._header and not self.faults:
             self.fault(1, "", "the header is missing")
 
+    def row(self, line: int, cells: Mapping[str, str]) -> Any:
+        """One row out of its cells; what is wrong with it is a fault."""
+        raise NotImplementedError
+
+    def rows(self, text: str) -> list[Any]:
+        """All rows under the header that have no fault."""
+        rows = []
+        for line, cells in self.lines(text):
+            before = len(self.faults)
+            row = self.row(line, cells)
+            if len(self.faults) == before:
+                rows.append(row)
+        return rows
+
     def _take_header(self, line: int, cells: Sequence[str]) -> bool:
         header = [cell.strip().lower() for cell in cells]
         for column in self.required:
@@ -106,6 +120,14 @@ class CsvReader:
             return digits
         self.fault(line, "prefix", f"{text[:40]!r} is not 1 to {LONGEST_PREFIX} digits")
         return ""
+
+    def stored_prefix(self, line: int, text: str) -> str:
+        """The same of a row of the database, where it stands without a sign."""
+        before = len(self.faults)
+        digits = self.prefix(line, text) if text else ""
+        if digits != text and len(self.faults) == before:
+            self.fault(line, "prefix", f"{text[:40]!r} is not digits alone")
+        return digits
 
     def name(self, line: int, field: str, text: str) -> str:
         """A name, or empty for any. Each name is kept once for all rows."""

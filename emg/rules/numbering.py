@@ -68,12 +68,7 @@ class Numbering:
 def parse_networks(text: str) -> list[NetworkRow]:
     """All rows of `text`. Raises NetworkFaults."""
     reader = _Reader()
-    rows = []
-    for line, cells in reader.lines(text):
-        before = len(reader.faults)
-        row = reader.row(line, cells)
-        if len(reader.faults) == before:
-            rows.append(row)
+    rows = reader.rows(text)
     reader.faults.extend(fault for _row, fault in _twice(rows, "line"))
     if reader.faults:
         raise NetworkFaults(sorted(reader.faults, key=_line))

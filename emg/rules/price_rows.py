@@ -73,12 +73,7 @@ class PriceFaults(TableFaults):
 def parse_prices(text: str, known_connectors: Collection[str] | None = None) -> list[PriceRow]:
     """All rows of `text`; without `known_connectors` any name will do. Raises PriceFaults with every fault that it has."""
     reader = _Reader(known_connectors)
-    rows = []
-    for line, cells in reader.lines(text):
-        before = len(reader.faults)
-        row = reader.row(line, cells)
-        if len(reader.faults) == before:
-            rows.append(row)
+    rows = reader.rows(text)
     reader.faults.extend(fault for _row, fault in ambiguities(rows, "line"))
     if reader.faults:
         raise PriceFaults(sorted(reader.faults, key=_line))
@@ -238,9 +233,7 @@ class _Reader(CsvReader):
         for field, amount in (("price", row.price), ("cost", row.cost)):
             if not 0 <= amount <= LARGEST:
                 self.fault(line, field, f"{amount} micro-units are negative, or more than a message part may cost")
-        prefix = self.prefix(line, row.prefix)
-        if prefix != row.prefix:
-            self.fault(line, "prefix", f"{row.prefix!r} is not digits alone")
+        prefix = self.stored_prefix(line, row.prefix)
         return self._period(
             PriceRow(
                 line,

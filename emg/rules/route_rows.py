@@ -130,9 +130,7 @@ class _Reader(CsvReader):
         for field, number in (("priority", row.priority), ("weight", row.weight)):
             if not 0 <= number <= LARGEST:
                 self.fault(line, field, f"{number} is not a number from 0 to {LARGEST}")
-        prefix = self.prefix(line, row.prefix)
-        if prefix != row.prefix:
-            self.fault(line, "prefix", f"{row.prefix!r} is not digits alone")
+        prefix = self.stored_prefix(line, row.prefix)
         return Route(
             line,
             prefix,
