@@ -37,6 +37,7 @@ class Inbox:
         self._engine = session.engine
         self._port = session.port
         self._sender = Sender("", None)
+        self._dismissed = False
         self._particular = False
         """The account has settings that change or forbid its messages."""
         self.handlers: dict[type[Pdu], Callable[[Any, float], None]] = {
@@ -57,6 +58,10 @@ class Inbox:
         self._particular = user is not None and bool(
             user.force_sourceaddr or user.sourceaddr or self._per_part(user) or Operation.SUBMIT not in user.operations
         )
+
+    def dismiss(self) -> None:
+        """The account is gone, or may not be here any more: what comes before the client has heard our unbind is not taken; nobody would pay for it."""
+        self._dismissed = self._particular = True
 
     # -- submissions
 
@@ -81,7 +86,8 @@ class Inbox:
 
     def _apply_account(self, message: Message) -> None:
         user = self._sender.user
-        assert user is not None, "no account to apply"
+        if user is None or self._dismissed:
+            raise Rejected(Cause.NOT_ALLOWED, f"account {message.account} was changed: the session is ending")
         if user.force_sourceaddr:
             message.source, message.source_ton, message.source_npi = normal_source(user.force_sourceaddr, 0, 0)
         elif user.sourceaddr and not any(fnmatchcase(message.source, pattern) for pattern in user.sourceaddr):

@@ -175,6 +175,7 @@ class IncomingSession(Session):
         user = self.engine.users.get(self.account)
         if user is None or user.disabled or not may_log_in(user, self.port.name, self.ip):
             self.log.info("session %s %s is ended: the account was changed", self.name, self.describe())
+            self.inbox.dismiss()
             self.unbind()
             gevent.spawn_later(END_SECONDS, self.close, "the account was changed")  # also who does not answer
             return
