@@ -1,12 +1,13 @@
 """Whatever happens at once, and whichever commits fail: memory, file and events agree, and nothing is paid for that was not taken.
 
-Messages of one part and of several, joined or not, reports, cancellations, expiry and moves, drawn at random, with several in one commit; one commit in
+Messages of one part and of several, joined or not, reports, from operators' hands too, cancellations, expiry and moves, drawn at random, with several in one commit; one commit in
 four fails. At the end nothing is left, and what was charged is what the accepted messages cost less what was given back.
 """
 
 import random
 import sqlite3
 import time
+from contextlib import suppress
 from dataclasses import replace
 
 import gevent
@@ -16,7 +17,7 @@ from emg.config.model import MessageMode
 from emg.connectors.smpp import inquiries
 from emg.engine import events
 from emg.engine.operations import Selection
-from emg.errors import Rejected, SpoolError
+from emg.errors import ControlError, Rejected, SpoolError
 from emg.message import Encoding, Report, State
 from emg.spool import batch as batches
 from emg.spool import spool as spools
@@ -27,6 +28,7 @@ from tests.unit.connectors.smpp.test_unreadable import Customer
 from tests.unit.engine.test_charging import NEVER, PRICE, REFUSED, UNDELIVERED, Charged, until
 
 STEPS = 400
+QUEUES = ("one", "two")
 BALANCE = 60 * PRICE
 FINAL = (State.DELIVERED, State.DELIVERED, State.FAILED, State.EXPIRED, State.UNKNOWN)
 
@@ -45,9 +47,14 @@ class Storm:
         self._write = batches.write
         monkeypatch.setattr(batches, "write", self.write)
         monkeypatch.setattr(spools, "RETRY_SECONDS", 0.001)
-        self.carrier, _sent = self.it.carrier("one", window=20)
-        transmit = self.carrier.transmit
-        self.carrier.transmit = lambda message: (self.remote.append(message.id), transmit(message))
+        self.carriers = {}
+        for queue in QUEUES:
+            self.connect(queue)
+
+    def connect(self, queue):
+        self.carriers[queue] = carrier = self.it.carrier(queue, window=20)[0]
+        transmit = carrier.transmit
+        carrier.transmit = lambda message: (self.remote.append((queue, message.id)), transmit(message))
 
     def write(self, *arguments):
         if self.failing and self.chance.random() < 0.25:
@@ -90,11 +97,26 @@ class Storm:
             self.refused += 1
 
     def report(self):
-        for number in self.chance.sample(self.remote, min(3, len(self.remote))):
-            state = self.chance.choice(FINAL)
-            self.it.engine.reporter.take(
-                self.it.engine.ports["one"], Report(0, state, "007"), (f"r{number}",), "", lambda *_: None, None
-            )  # fmt: skip
+        for queue, number in self.chance.sample(self.remote, min(3, len(self.remote))):
+            self.tell(queue, number, self.chance.choice(FINAL))
+
+    def tell(self, queue, number, state):
+        reporter, port = self.it.engine.reporter, self.it.engine.ports[queue]
+        reporter.take(port, Report(0, state, "007"), (f"r{number}",), "", lambda *_: None, None)
+
+    def inject(self):
+        """An operator reports."""
+        for _queue, number in self.chance.sample(self.remote, min(2, len(self.remote))):
+            ticket = self.it.engine.open_reports.recent(number)
+            if ticket is not None:
+                self.it.engine.reporter.inject(
+                    ticket, Report(0, self.chance.choice(FINAL), "008"), lambda *_: None, None
+                )
+
+    def move(self):
+        source, target = self.chance.sample(QUEUES, 2)
+        with suppress(ControlError, SpoolError):
+            self.it.operations.move(self.it.lanes.get(source), self.it.lanes.get(target), Selection())
 
     def cancel(self):
         customer = Customer(self.it)
@@ -106,13 +128,17 @@ class Storm:
 
     def sessions(self):
         """The session breaks; what it transmitted is sent again, perhaps by the next."""
-        self.it.engine.deliverer.release(self.it.engine.ports["one"], self.carrier)
-        self.carrier, _sent = self.it.carrier("one", window=20)
-        transmit = self.carrier.transmit
-        self.carrier.transmit = lambda message: (self.remote.append(message.id), transmit(message))
+        queue = self.chance.choice(QUEUES)
+        self.it.engine.deliverer.release(self.it.engine.ports[queue], self.carriers[queue])
+        self.connect(queue)
 
     def run(self):
-        acts = [self.submit] * 6 + [self.parts] * 3 + [self.report] * 4 + [self.cancel, self.expire, self.sessions]
+        acts = (
+            [self.submit] * 6
+            + [self.parts] * 3
+            + [self.report] * 4
+            + [self.inject, self.move, self.cancel, self.expire, self.sessions]
+        )
         for _ in range(STEPS):
             self.chance.choice(acts)()
             assert self.it.charged <= BALANCE
@@ -125,15 +151,15 @@ class Storm:
         it = self.it
         assert it.spool.flush()
         it.engine.receiver.joiner.tick(time.time() + 1000)
-        sweep = it.operations.clear(it.lanes.get("one"), Selection())
-        until(sweep.over.is_set)
-        assert not sweep.fault
+        until(lambda: all(sweep.over.is_set() for sweep in it.operations.sweeps.values()))
+        for queue in QUEUES:
+            sweep = it.operations.clear(it.lanes.get(queue), Selection())
+            until(sweep.over.is_set)
+            assert not sweep.fault
         assert it.spool.flush()
-        until(lambda: not self.carrier.in_flight)
-        for number in self.remote:
-            it.engine.reporter.take(
-                it.engine.ports["one"], Report(0, State.FAILED, "007"), (f"r{number}",), "", lambda *_: None, None
-            )  # fmt: skip
+        until(lambda: not any(carrier.in_flight for carrier in self.carriers.values()))
+        for queue, number in self.remote:
+            self.tell(queue, number, State.FAILED)
         until(lambda: not it.engine.open_reports.count)
         assert it.spool.flush()
 
@@ -154,5 +180,5 @@ def test_whatever_fails_nothing_is_paid_for_that_was_not_taken(tmp_path, monkeyp
     assert len(ended) == len({event.id for event in ended})
     assert {event.id for event in ended} == accepted.keys() | split_into
     assert 0 <= charged <= BALANCE
-    assert it.count("one") == 0
+    assert [it.count(queue) for queue in QUEUES] == [0, 0]
     it.close()
