@@ -18,9 +18,11 @@ from typing import Any
 import gevent
 
 from tests.bench import (
+    billed,
     codec,
     idle,
     message,
+    messages,
     open_reports,
     prices,
     queued,
@@ -29,6 +31,7 @@ from tests.bench import (
     rule_tables,
     stand,
     summary,
+    tables,
     text,
     throughput,
     window,
@@ -37,6 +40,7 @@ from tests.bench.stand import ROOT, Row
 
 FIGURES: tuple[Any, ...] = (
     message,
+    billed,
     throughput,
     window,
     queued,
@@ -46,8 +50,10 @@ FIGURES: tuple[Any, ...] = (
     routes,
     prices,
     rule_tables,
+    tables,
     recorder,
     summary,
+    messages,
     text,
 )
 PAGE = ROOT / "docs" / "performance.md"

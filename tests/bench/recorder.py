@@ -37,6 +37,7 @@ LATER = 45_000
 SERVER = ("--innodb-buffer-pool-size=128M", "--innodb-log-file-size=96M", "--innodb-flush-log-at-trx-commit=1")
 """What MariaDB has by itself."""
 SECONDS = 300.0
+TARGETS = ("at least 10,000", "at most 40 µs", "at most 100 MiB")
 TEXT = b"Your parcel has arrived and waits for you at the counter, code 123456."
 
 
@@ -55,14 +56,14 @@ def rows(scale: float) -> list[Row]:
     found = []
     server = MariaDb(*SERVER)
     try:
-        for with_text, name, targets in ((False, "", ("10,000", "40", "100")), (True, ", with texts", ("", "", ""))):
+        for with_text, name, targets in ((False, "", TARGETS), (True, ", with texts", ("", "", ""))):
             rate, own, servers, memory = measure(server, messages, with_text=with_text)
             found += [
                 cells(f"messages a second{name}", f"**{rate:,.0f}**", targets[0]),
-                cells(f"CPU a message, together{name}", f"**{own + servers:.1f} µs**", targets[1] and f"{targets[1]} µs"),
+                cells(f"CPU a message, together{name}", f"**{own + servers:.1f} µs**", targets[1]),
                 cells(f"of it the recorder{name}", f"{own:.1f} µs", ""),
                 cells(f"of it mariadbd{name}", f"{servers:.1f} µs", ""),
-                cells(f"recorder's memory{name}", f"{memory:.0f} MiB", targets[2] and f"{targets[2]} MiB"),
+                cells(f"recorder's memory{name}", f"{memory:.0f} MiB", targets[2]),
             ]  # fmt: skip
     finally:
         server.remove()
@@ -75,8 +76,9 @@ def measure(server: MariaDb, messages: int, *, with_text: bool) -> tuple[float, 
         program = stand.Program(["recorder", "-c", str(config)], folder / "printed")
         try:
             eventually(lambda: standing(folder).get("identity"), 20.0, "the recorder is up")
-            recorder, mariadbd, began = stand.cpu(program.pid), stand.cpu(server.pid), time.monotonic()
+            recorder, mariadbd = stand.cpu(program.pid), stand.cpu(server.pid)
             last = fill(folder, messages, with_text=with_text)
+            began = time.monotonic()  # nothing was there before the one commit
             eventually(lambda: standing(folder).get("position") == last, SECONDS, "everything is in the log")
             taken = time.monotonic() - began
             used, served = stand.cpu(program.pid) - recorder, stand.cpu(server.pid) - mariadbd

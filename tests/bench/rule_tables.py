@@ -1,128 +1,109 @@
-"""How long a change of 100,000 routes and as many prices takes until the gateway decides by it, and how long anybody waits for it meanwhile.
+"""What it takes to bring 100,000 routes or prices into the database and out of it again, on SQLite and on MariaDB. No pass or fail.
 
-Run by hand: `.venv/bin/python -m tests.bench.rule_tables`. A client sends enquire_link after enquire_link all the while: the longest answer is the event
-loop's worst stand, with the sending of the answer.
+Run: python -m tests.bench.rule_tables
 """
 
-import datetime as dt
-import tempfile
-import threading
+import contextlib
+import random
 import time
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from typing import Any
 
-from sqlalchemy import insert, text
-
-from emg.config import hashes
-from emg.db import accounts, revisions, schema
 from emg.db.audit import Actor
 from emg.db.engine import Database
-from emg.db.models import Price, Route
-from emg.rules.account_rows import Access
-from emg.wire.smpp.pdus import EnquireLink
+from emg.db.models import Base
+from emg.db.prices import PRICES
+from emg.db.routes import ROUTES
+from emg.db.rule_table import RuleTable
+from emg.rules.price_rows import parse_prices
+from emg.rules.route_rows import parse_routes
+from tests.bench import prices, routes
+from tests.bench.stand import Row, cells, folder, print_rows
 from tests.databases import MariaDb
-from tests.gateways import Esme, GatewayProcess, incoming, outgoing
 
+TITLE = "Rules in the database"
+HOW = """\
+Tables of {count:,} rows, imported into an empty table, then with every row changed, then with nothing changed; read; and exported as CSV. Seconds on the clock of one
+import, its transaction's end included. The database runs on the same machine."""
+HEAD = ("table", "rows", "first import", "all changed", "nothing changed", "read", "exported")
 ROWS = 100_000
-BLOCK = 5000
+WHO = Actor("shell:bench")
 
 
-def fill(database: Database) -> None:
-    """An account, and the rows."""
-    now = dt.datetime.now(dt.UTC)
-    route = {
-        "account": "",
-        "connector_in": "",
-        "connector_out": "operator",
-        "priority": 10,
-        "weight": 1,
-        "enabled": True,
-        "updated": now,
-    }
-    price = {
-        "account": "", "connector_in": "", "connector_out": "", "price": 10000, "cost": 5000, "currency": "EUR", "valid_from": None,
-        "valid_until": None, "refund": "refused", "updated": now,
-    }  # fmt: skip
-    with database.session() as session:
-        accounts.add(
-            session, Actor("bench"), {"name": "acme", "password_hash": hashes.make(b"secret")}, [Access("127.0.0.0/8")]
-        )
-        for first in range(0, ROWS, BLOCK):
-            prefixes = [str(46700000 + number) for number in range(first, first + BLOCK)]
-            session.execute(insert(Route.__table__), [{"prefix": prefix, **route} for prefix in prefixes])
-            session.execute(insert(Price.__table__), [{"prefix": prefix, **price} for prefix in prefixes])
+@contextlib.contextmanager
+def databases() -> Iterator[dict[str, Database]]:
+    """An empty one of each kind."""
+    with folder() as place, contextlib.closing(_Server()) as server:
+        urls = {"SQLite": f"sqlite:///{place}/emg.db", "MariaDB": server.url}
+        made = {name: Database(url) for name, url in urls.items()}
+        for database in made.values():
+            Base.metadata.create_all(database.engine)
+        yield made
+        for database in made.values():
+            database.close()
 
 
-class Watcher:
-    """Asks a session all the time whether it is there."""
+class _Server:
+    def __init__(self) -> None:
+        self._server = MariaDb()
+        self._server.start()
+        self.url = self._server.url()
 
-    def __init__(self, client: Esme) -> None:
-        self.worst = 0.0
-        self.over = 0
-        """Answers that took more than 20 ms."""
-        self._client = client
-        self._going = True
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while self._going:
-            began = time.monotonic()
-            self._client.request(EnquireLink())
-            took = time.monotonic() - began
-            self.worst = max(self.worst, took)
-            self.over += took > 0.02
-            self._client.transcript.clear()
-            time.sleep(0.001)
-
-    def stop(self) -> "Watcher":
-        """What it saw."""
-        self._going = False
-        self._thread.join()
-        return self
+    def close(self) -> None:
+        self._server.stop()
+        self._server.remove()
 
 
-def measure(name: str, url: str, folder: Path) -> None:
-    """One database."""
-    database = Database(url)
-    schema.upgrade(database)
-    fill(database)
-    gateway = GatewayProcess(folder, f"DATABASE={url}\n{incoming()}{outgoing('operator', '127.0.0.1:1')}", start=False)
-    began = time.monotonic()
-    gateway.start()
-    print(f"{name}: start with {ROWS:,} routes and prices {time.monotonic() - began:.2f} s")
-    client = Esme.bound(gateway.port())
-    idle = Watcher(client)
-    time.sleep(2)
-    print(f"{name}: idle, worst answer {idle.stop().worst * 1000:.1f} ms")
-    for what in (("route",), ("price",), ("route", "price"), ("account",)):
-        watcher = Watcher(client)
+def measure(kind: str, database: Database, table: RuleTable[Any], first: list[Any], second: list[Any]) -> Row:
+    """One row."""
+
+    def imported(rows: list[Any]) -> None:
         with database.session() as session:
-            for subject in what:
-                if subject != "account":
-                    session.execute(text(f"UPDATE {subject} SET prefix = '47' WHERE id = 7"))
-                revisions.touch(session, subject)
-        began = time.monotonic()
-        gateway.control("POST", "/reload")
-        took = time.monotonic() - began
-        watcher.stop()
-        print(
-            f"{name}: {' and '.join(what)} changed: swapped after {took:.2f} s, worst answer {watcher.worst * 1000:.1f} ms, {watcher.over} over 20 ms"
-        )
-    client.close()
-    gateway.stop()
-    gateway.close()
-    database.close()
+            table.replace(session, WHO, rows)
+
+    def read(how: Callable[[Any], Any]) -> None:
+        with database.session() as session:
+            how(session)
+
+    taken = [seconds(imported, rows) for rows in (first, second, second)]
+    taken += [seconds(read, table.load), seconds(read, table.export)]
+    return (f"{table.subject}, {kind}", *cells("", len(first), *taken)[1:])
+
+
+def seconds(do: Callable[[Any], None], argument: Any) -> float:
+    """On the clock."""
+    start = time.monotonic()
+    do(argument)
+    return time.monotonic() - start
+
+
+def rows(scale: float = 1.0) -> list[Row]:
+    """One row a table and database."""
+    count = max(400, int(ROWS * scale))
+    lines = prices.by_prefix(random.Random(1), count)
+    head = "prefix,account,connector_in,connector_out,price,cost,currency\n"
+    first = parse_prices(head + "\n".join(line.rstrip(",") for line in lines))
+    second = parse_prices(head + "\n".join(line.rstrip(",").replace(",0.0", ",0.1") for line in lines))
+    head = "prefix,account,connector_in,connector_out,priority,weight,enabled\n"
+    lines = list(dict.fromkeys(routes.one_prefix_a_row(random.Random(1), count)))
+    ways = parse_routes(head + "\n".join(lines), routes.CONNECTORS)
+    others = parse_routes(head + "\n".join(line[:-1] + "0" for line in lines), routes.CONNECTORS)
+    with databases() as both:
+        return [
+            measure(kind, database, table, before, after)
+            for kind, database in both.items()
+            for table, before, after in ((ROUTES, ways, others), (PRICES, first, second))
+        ]
+
+
+def how(scale: float = 1.0) -> str:
+    """What was measured."""
+    return HOW.format(count=max(400, int(ROWS * scale)))
 
 
 def main() -> None:
-    """Both databases."""
-    with tempfile.TemporaryDirectory(prefix="emg-bench-") as folder:
-        measure("SQLite", f"sqlite:///{folder}/emg.db", Path(folder) / "one")
-        server = MariaDb()
-        try:
-            measure("MariaDB", server.url("bench"), Path(folder) / "two")
-        finally:
-            server.remove()
+    """Print it."""
+    print_rows(TITLE, HEAD, rows())
 
 
 if __name__ == "__main__":

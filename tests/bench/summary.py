@@ -54,7 +54,7 @@ def rows(scale: float) -> list[Row]:
     count = round(MESSAGES * scale)
     server = MariaDb(*SERVER)
     try:
-        found = measured(server.url(), count, server.pid, "MariaDB", "10 s")
+        found = measured(server.url(), count, server.pid, "MariaDB", "under 10 s")
     finally:
         server.remove()
     with stand.folder() as folder:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import page
+from tests.bench import billed, page
 
 SCALE = 0.002
 
@@ -24,6 +24,16 @@ def test_the_page_has_the_machine_and_a_table_of_every_figure(tmp_path: Path) ->
         assert len(lines) > 2, f"{figure.TITLE} has no rows"
         assert {line.count("|") for line in lines[1:]} == {len(figure.HEAD) + 1}
     assert "100.00%" in text
+    assert text.count(f" {billed.AGREED} ") == len(billed.RATES)
+    shown = text.partition("## In short")[2].partition("\n## ")[0]
+    for said in (
+        "recorder and mariadbd",
+        "Recorder: ",
+        "Hourly summary: ",
+        "routes and prices changed",
+        "search in a log",
+    ):
+        assert said in shown
 
 
 def test_a_figure_that_does_not_exist_is_named(capsys: pytest.CaptureFixture[str]) -> None:
