@@ -23,6 +23,8 @@ from emg.spool.spool import Spool
 
 PATIENT_TRIES = 3
 """Attempts without an answer after which a message no longer goes again at once."""
+THROTTLE_TOLD_SECONDS = 60.0
+"""The log is told so often at most: a far side that is at its limit throttles several times a second. The counters have all."""
 
 log = logging.getLogger("emg.engine")
 
@@ -96,9 +98,10 @@ class Deliverer:
         self._lanes.put_back(message, lane, due=decision.at)
 
     def _pause(self, port: Port, *, lane_seconds: float) -> None:
-        before = port.throttle.active
-        port.throttle.throttled(time.monotonic(), lane_seconds)
-        if not before:
+        before, now = port.throttle.active, time.monotonic()
+        port.throttle.throttled(now, lane_seconds)
+        if not before and now >= port.throttle_told + THROTTLE_TOLD_SECONDS:
+            port.throttle_told = now
             log.info("connector %s is throttled by the far side", port.name)
 
     def unanswered(self, port: Port, carrier: Carrier, message: Message, *, lost: bool = True) -> None:

@@ -64,6 +64,7 @@ class Port:
         "started",
         "stopped",
         "throttle",
+        "throttle_told",
     )
 
     def __init__(self, config: ConnectorConfig, lane: Lane, retry: RetryScheme) -> None:
@@ -71,6 +72,8 @@ class Port:
         self.lane = lane
         self.counters = Counters()
         self.throttle = ThrottlePause()
+        self.throttle_told = float("-inf")
+        """When the log was last told of it (monotonic)."""
         self.bucket: TokenBucket | None = None
         self.reachable = False
         """A session is up, or one is made on demand and the last try did not fail."""

@@ -131,6 +131,24 @@ def test_what_is_marked_goes_back_behind_nothing_when_the_far_side_throttles(sta
     assert sent == [ids[0], *ids]
 
 
+def test_a_far_side_that_throttles_again_and_again_fills_no_log(start, caplog):
+    caplog.set_level("INFO", "emg.engine")
+    small = start()
+    carrier, sent = small.carrier("one", window=1, answering=False)
+    ids = small.submit(2, quiet)
+    port = small.engine.ports["one"]
+    for turn, number in enumerate(ids):
+        wait(lambda turn=turn: len(sent) == 2 * turn + 1)
+        message = carrier.in_flight[number]
+        small.engine.deliverer.refused(port, carrier, message, int(Status.RTHROTTLED), Cause.THROTTLED)
+        wait(lambda turn=turn: len(sent) == 2 * turn + 2)
+        small.engine.deliverer.sent(port, carrier, carrier.in_flight[number], "r")
+    assert port.counters.throttled == 2
+    assert [record.getMessage() for record in caplog.records if "throttled" in record.getMessage()] == [
+        "connector one is throttled by the far side"
+    ]
+
+
 def test_a_message_that_stands_ready_can_still_be_taken_back(start):
     small = start()
     carrier, sent = small.carrier("one", window=1, answering=False)
