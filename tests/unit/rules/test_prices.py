@@ -216,6 +216,8 @@ def test_rows_of_the_database_that_cannot_be_used_are_left_out_and_named() -> No
         "refund": msgspec.structs.replace(good, id=12, refund="always"),
         "valid_from": msgspec.structs.replace(good, id=13),
     }
+    nonsense = msgspec.structs.replace(good, id=14, prefix="46x")
+    assert [str(fault) for fault in prices_of([nonsense])[1]] == ["line 14: prefix: '46x' is not 1 to 20 digits"]
     rows, faults = prices_of([good, *bad.values()])
     assert rows == [PriceRow(7, "46", "", "", "op1", 50_000, 0, "EUR", ALWAYS, FOREVER, 1)]
     assert [(fault.line, fault.field) for fault in faults] == [(row.id, field) for field, row in bad.items()]
