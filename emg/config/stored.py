@@ -160,7 +160,8 @@ def _sort(findings: Findings, places: list[tuple[Stored, str]], variables: "Vari
         for fault in found:
             if fault.file == FILE and 0 < fault.line <= len(places) and fault.line not in unset:
                 connector, keyword = places[fault.line - 1]
-                kept.append(StoredFault(connector.name, keyword, fault.reason))
+                reason = fault.reason.removeprefix(f"CONNECTOR {connector.name} ")
+                kept.append(StoredFault(connector.name, keyword, reason))
 
 
 class Variables(Mapping[str, str]):

@@ -32,7 +32,7 @@ def test_sound_connectors_have_every_default_and_inherit_from_the_file() -> None
     [
         (Stored("filed", IN), "connector filed: a connector of this name stands in the configuration file"),
         (Stored("a/b", IN), "connector a/b: a name is made of"),
-        (Stored("a", IN[:2]), "connector a: CONNECTOR a has no ADDRESS"),
+        (Stored("a", IN[:2]), "connector a: has no ADDRESS"),
         (Stored("a", (*IN, ("INSTANSES", "1"))), "connector a: INSTANSES is not a keyword (did you mean INSTANCES?)"),
         (Stored("a", (*IN, ("INSTANCES", "x"))), "connector a: INSTANCES=x must be a whole number"),
         (Stored("a", (*IN, ("ROUTE", "b"))), "connector a: ROUTE=b: there is no such connector"),

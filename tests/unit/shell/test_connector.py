@@ -79,7 +79,7 @@ def test_a_reference_is_no_secret_and_warns_where_it_is_not_set(emg: Shell) -> N
         (["add", "op", *OUT, "PASSWORD=x"], 2, "use --password-stdin or PASSWORD=${NAME}"),
         (["add", "op", *OUT, "STATIC-"], 2, "nothing that could be taken away"),
         (["add", "op", *OUT, "TYPE=INCOMING"], 2, "TYPE stands there twice"),
-        (["add", "op", *OUT], 1, "connector op: CONNECTOR op has no PASSWORD"),
+        (["add", "op", *OUT], 1, "connector op: has no PASSWORD"),
         (["add", "op", *IN, "INSTANSES=1"], 1, "INSTANSES is not a keyword (did you mean INSTANCES?)"),
         (["add", "filed", *IN], 1, "stands in the configuration file"),
         (["add", "op", *IN, "ADDRESS=x"], 2, "twice"),
