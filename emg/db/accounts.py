@@ -225,10 +225,10 @@ def _set_access(account: Account, wanted: Iterable[Access]) -> None:
     pairs = list(dict.fromkeys(wanted))
     if len(pairs) > MOST_ACCESS:
         raise rows.fault("access", f"must be at most {MOST_ACCESS} rows")
-    faults = [fault for pair in pairs for fault in rows.check(ACCESS_ROW, pair._asdict(), changes.NOWHERE)]
-    if faults:
-        raise RowFaults(faults)
     kept = {Access(row.network, row.connector): row for row in account.access}
+    new = [pair for pair in pairs if pair not in kept]
+    if faults := [fault for pair in new for fault in rows.check(ACCESS_ROW, pair._asdict(), changes.NOWHERE)]:
+        raise RowFaults(faults)
     account.access = [kept.get(pair) or AccountAccess(network=pair.network, connector=pair.connector) for pair in pairs]
 
 

@@ -22,9 +22,12 @@ def known(call: Call) -> Known:
 def change(call: Call) -> None:
     """Add or remove rows."""
     name, adds = call.arguments.name, call.arguments.what == "add"
-    # A row is taken away by what it says, also when its connector is gone.
-    wanted = account_rows.access(" ".join(call.arguments.rows), known(call) if adds else Known())
+    texts, names = call.arguments.rows, known(call) if adds else Known()
     with call.database.session() as session:
+        # A row is taken away by what it says, also when its connector is gone, or it got in by hand and is none.
+        had = {} if adds else {str(one): one for one in accounts.access_of(accounts.find(session, name))}
+        wanted = account_rows.access(" ".join(text for text in texts if text not in had), names)
+        wanted += [had[text] for text in texts if text in had]
         act = accounts.add_access if adds else accounts.remove_access
         changed = act(session, call.actor, name, wanted)
         left = [str(one) for one in accounts.access_of(accounts.find(session, name))]

@@ -10,7 +10,7 @@ import pytest
 from emg.config import hashes
 from emg.db import accounts, revisions
 from emg.db.engine import Database
-from emg.db.models import AuditLog, Ledger
+from emg.db.models import AccountAccess, AuditLog, Ledger
 from tests.shells import Run, control, quick_hash, shell
 
 SECRET = "s3cret-w"
@@ -128,6 +128,18 @@ def test_access_rows_are_added_and_removed(quick: Run) -> None:
     missing = quick("account", "access", "remove", "acme", "10.0.0.0/8")
     assert (missing.code, "it has 10.0.0.0/8@customers" in missing.err) == (1, True)
     assert quick("account", "access", "add", "acme", "10.0.0.0/8@operator9").code == 1
+
+
+def test_an_access_row_that_got_in_by_hand_is_in_nobodys_way(quick: Run, database: Database) -> None:
+    quick("account", "add", "acme", "--access", "10.0.0.0/8")
+    with database.session() as session:
+        account = accounts.find(session, "acme")
+        account.access.append(AccountAccess(network="999.1.1.1", connector=""))
+    told = quick("account", "access", "add", "acme", "127.0.0.0/8", "--json").json
+    assert told["access"] == ["10.0.0.0/8", "999.1.1.1@", "127.0.0.0/8"]
+    assert quick("account", "access", "add", "acme", "999.1.1.2").code == 1
+    told = quick("account", "access", "remove", "acme", "999.1.1.1@", "--json").json
+    assert told["access"] == ["10.0.0.0/8", "127.0.0.0/8"]
 
 
 def test_money_is_put_on_taken_off_and_listed(quick: Run) -> None:
