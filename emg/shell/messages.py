@@ -9,10 +9,11 @@ import argparse
 import csv
 import datetime as dt
 import sys
+from dataclasses import replace
 from typing import Any, Final
 
 from emg.config import kinds
-from emg.db import messages
+from emg.db import customers, messages
 from emg.db.messages import After, Found, Search
 from emg.db.models import MessageBody, MessagePart, Status
 from emg.errors import EmgError
@@ -42,6 +43,8 @@ def find(call: Call) -> None:
     """A page of what fits."""
     search, limit, after = _search(call.arguments)
     with call.database.looking() as session:
+        if call.arguments.customer is not None:
+            search = replace(search, customer=customers.find(session, call.arguments.customer).id)
         rows = messages.page(session, search, limit, after)
     following = str(messages.place(rows[-1])) if len(rows) == limit else None
     shown = [row_of(row) for row in rows]
@@ -139,7 +142,7 @@ def _search(arguments: argparse.Namespace) -> tuple[Search, int, After | None]:
         raise UsageError("--from must be before --to")
     search = Search(
         since=since, until=until, number=_number(arguments.number), source=_number(arguments.source),
-        dest=_number(arguments.dest), id=arguments.id, account=arguments.account, customer=arguments.customer,
+        dest=_number(arguments.dest), id=arguments.id, account=arguments.account,
         connector_in=arguments.connector_in, connector_out=arguments.connector_out,
         statuses=tuple(arguments.status), remote_id=arguments.remote_id, text=arguments.text,
     )  # fmt: skip
@@ -198,7 +201,7 @@ def _find_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--id", type=_typed(_id, "a message id"), help="the message's id")
     parser.add_argument("--remote-id", type=word, default="", help="the operator's id, of the message or of a part")
     parser.add_argument("--account", type=word, default="", help="the sender's account")
-    parser.add_argument("--customer", type=_typed(_id, "the number of a customer's row"), help="id of the customer")
+    parser.add_argument("--customer", help="the sender's customer")
     parser.add_argument(
         "--in", dest="connector_in", type=word, default="", metavar="CONNECTOR", help="where it came in"
     )

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from emg.db import customers
+from emg.db.audit import Actor
 from emg.db.engine import Database
 from emg.db.models import MessageBody, MessagePart, RouteLog, Status
 from emg.message import Encoding
@@ -70,6 +72,16 @@ def test_a_page_as_csv_and_as_a_table(emg: Emg) -> None:
     ]
     assert "2026-11-20 12:01:00.000" in emg("find", "--remote-id", "op-7")
     assert emg("find", "--dest", "1*") == "none\n"
+
+
+def test_a_customer_is_named_as_everywhere_else(emg: Emg, database: Database) -> None:
+    with database.session() as session:
+        customer = customers.add(session, Actor("test"), {"name": "Acme Ltd"})
+        session.flush()
+        session.add(RouteLog(id=77, received=dt.datetime.now(dt.UTC), dest="4777", customer_id=customer.id))
+    found = json.loads(emg("find", "--customer", "Acme Ltd", "--json"))
+    assert [row["id"] for row in found["messages"]] == [77]
+    assert "there is no customer 'Acme'" in emg("find", "--customer", "Acme", code=1)
 
 
 def test_without_a_time_it_is_the_last_day(emg: Emg) -> None:
