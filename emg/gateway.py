@@ -46,6 +46,8 @@ TICK_SECONDS = 1.0
 LET_GO_SECONDS = 0.1
 LARGE = 10_000
 """Rows of a table that the garbage collector is to leave alone."""
+NAMED = 10
+"""Accounts, or connectors, that a line of the log names."""
 
 log = logging.getLogger("emg")
 Connector = IncomingConnector | OutgoingConnector
@@ -280,7 +282,8 @@ class Gateway:
             self._guarded(name, functools.partial(self._begin, made.config.connectors[name], made.schemes))
         for lane in self.engine.lanes.by_name.values():
             self.engine.lanes.touch(lane)
-        log.info("configuration reloaded: %s", summary(changes))
+        if told := in_words(summary(changes)):
+            log.info("configuration reloaded: %s", told)
 
     def _take(self, made: Assembled) -> None:
         """The engine's part of a swap."""
@@ -347,6 +350,16 @@ def summary(changes: Any) -> dict[str, Any]:
     }
 
 
+def in_words(told: dict[str, Any]) -> str:
+    """What has changed, for the log: `connectors added op1, op2; users changed acme`; empty when nothing has."""
+    return "; ".join(f"{what.replace('_', ' ')} {_some(names)}" for what, names in told.items() if names)
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
 def main(argv: list[str]) -> int:
     """`emg gateway [-c server.cfg]`: run until SIGTERM or SIGINT. 0 after an orderly stop, 1 when it could not start."""
     parser = argparse.ArgumentParser(prog="emg gateway", description="Run the gateway in the foreground.")
@@ -368,6 +381,7 @@ def main(argv: list[str]) -> int:
 def _reload(gateway: Gateway) -> None:
     gateway.engine.logs.reopen()  # SIGHUP is also how logrotate says that it has moved them away
     try:
+        log.info("the configuration is read again")
         gateway.reload(anew=True)
     except EmgError as error:
         log.error("the configuration stays as it was: %s", error)
