@@ -63,7 +63,9 @@ _A_MOMENT = 100_000_000
 """A whole number above it is a time since 1970; below, a counter that has the name of a time."""
 _TIMES = frozenset({"accepted", "since", "received", "started", "expires", "due", "at", "again"})
 _AGES = frozenset({"age_seconds", "oldest_seconds", "uptime_seconds", "seconds"})
-_NAMES = frozenset({"id", "number", "line", "process", "reader_process", "node"})
+_NAMES = frozenset(
+    {"id", "number", "line", "process", "reader_process", "node", "report", "parent", "part", "payer", "price_row"}
+)
 """Whole numbers that name something: shown without separators."""
 _RATES = frozenset({"throughput"})
 """A second, seldom with a fraction."""
