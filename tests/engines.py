@@ -135,7 +135,8 @@ class SmallEngine:
         return carrier, sent
 
     def _answer(self, port: Port, carrier: Carrier, message: Message) -> None:
-        self.engine.deliverer.sent(port, carrier, message, f"r{message.id}")
+        if message.id in carrier.in_flight:  # the session may be over
+            self.engine.deliverer.sent(port, carrier, message, f"r{message.id}")
 
     def rows(self, text: str, *parameters: Any) -> list[Any]:
         """What the spool's file says, after everything pending is committed."""

@@ -103,7 +103,8 @@ class OpenReports:
         """Its report came: another one is a duplicate from now on. `closed` or `reopen` follows after the commit."""
         key = (ticket.provider, ticket.remote_id)
         self._closing[key] = ticket.id
-        if self._recent.get(key) is ticket:
+        recent = self._recent.get(key)
+        if recent is not None and recent.id == ticket.id:  # another copy of it may have been read from the disk
             del self._recent[key]
         else:
             self._on_disk = max(0, self._on_disk - 1)

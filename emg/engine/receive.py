@@ -49,14 +49,13 @@ log = logging.getLogger("emg.engine")
 class Sender:
     """Who a message comes from: limits that are his. One an account, shared by all its sessions."""
 
-    __slots__ = ("_counts", "accepted", "bucket", "content", "daily", "name", "queued", "refused", "sessions", "user")
+    __slots__ = ("_counts", "accepted", "bucket", "content", "daily", "name", "sessions", "user")
 
     def __init__(self, name: str, user: UserConfig | None, counts: DailyCounts | None = None) -> None:
         self.name = name
         self.user = user
         self._counts = counts
         self.accepted = 0
-        self.refused = 0
         self.sessions = 0
         """Bound now, over all connectors."""
         self.bucket: TokenBucket | None = None

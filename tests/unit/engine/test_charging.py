@@ -18,6 +18,7 @@ from emg.message import Encoding, Report, State
 from emg.rules.billing import Billing
 from emg.rules.numbering import Numbering
 from emg.rules.prices import PriceTable
+from emg.spool import batch
 from emg.text.split import split
 from tests.engines import SmallEngine, short
 
@@ -350,6 +351,42 @@ def test_what_is_given_back_can_be_spent_when_that_is_kept(it, monkeypatch):
     assert it.report(number, State.FAILED) is None
     it.send()
     assert it.agrees() == PRICE
+
+
+def test_a_report_that_is_read_twice_while_its_commit_fails_gives_back_once(tmp_path, monkeypatch):
+    """The second reading finds what the failed commit has put back into memory."""
+    it = Charged(tmp_path)
+    number = it.send(UNDELIVERED)
+    taken(it, number)
+    taken(it, it.send(UNDELIVERED))
+    it.close()
+    it = Charged(tmp_path)
+    told, write, claim = [], batch.write, it.engine.open_reports.claim
+
+    def report():
+        it.engine.reporter.take(
+            it.engine.ports["one"], Report(0, State.FAILED), (f"r{number}",), "", lambda _, error: told.append(error), None
+        )  # fmt: skip
+
+    def once(*arguments):
+        monkeypatch.setattr(batch, "write", write)
+        no_room(*arguments)
+
+    def claimed(ticket):
+        claim(ticket)
+        monkeypatch.setattr(it.engine.open_reports, "claim", claim)
+        monkeypatch.setattr(batch, "write", once)
+        report()
+
+    monkeypatch.setattr(it.engine.open_reports, "claim", claimed)
+    report()
+    until(lambda: len(told) == 2)
+    report()
+    until(lambda: len(told) == 3)
+    assert [error is None for error in told] == [False, True, True]
+    assert [event.refund for event in it.events(events.Ended)] == [PRICE]
+    assert it.agrees() == PRICE
+    it.close()
 
 
 def full(it, monkeypatch):
