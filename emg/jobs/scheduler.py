@@ -80,6 +80,7 @@ class Scheduler:
         self._clock: _Clock | None = None
         self._running: set[str] = set()
         self._failed: dict[str, int] = {}
+        self._said: dict[str, str] = {}
         self._stopping = Event()
         self._told = ""
 
@@ -210,7 +211,9 @@ class Scheduler:
             log.warning("%s failed: %s", name, error)
             self._failed[name] = self._failed.get(name, 0)
         else:
-            log.info("%s: %s", name, result)
+            # a mail job that has nothing to send says so once, and not each minute
+            log.log(logging.DEBUG if self._said.get(name) == result else logging.INFO, "%s: %s", name, result)
+            self._said[name] = result
             self._failed.pop(name, None)
         try:
             with self.database.session() as session:

@@ -167,6 +167,15 @@ def test_one_that_breaks_takes_no_other_with_it(database: Database, scheduler: S
     assert trial.ran == ["bad", "good"]
 
 
+def test_a_result_that_repeats_itself_is_told_once(scheduler: Scheduler, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "emg.scheduler")
+    scheduler._look()
+    for name in ("good", "good", "bad", "good"):
+        scheduler.run(name)
+    told = [record.getMessage() for record in caplog.records]
+    assert [line for line in told if "well" in line] == ["good: well done", "bad: well after all"]
+
+
 def test_without_the_lease_nothing_runs(database: Database, scheduler: Scheduler, trial: Trial) -> None:
     with database.session() as session:
         duties.take(session, module.LEASE, "another", 30)
