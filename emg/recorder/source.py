@@ -46,6 +46,9 @@ class Source:
             identity = db.execute("SELECT value FROM setting WHERE name = 'identity'").fetchone()
             last = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
             rows, more = ([], False) if after is None else _fetch(db, after, most)
+        except FileNotFoundError:
+            self.close()
+            raise SpoolError(f"the spool {self.path} is not there yet: the gateway makes it when it starts") from None
         except (sqlite3.Error, OSError) as error:
             self.close()
             raise SpoolError(f"the spool {self.path} cannot be read: {error}") from error

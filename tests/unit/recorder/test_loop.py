@@ -90,7 +90,7 @@ def test_small_batches_come_to_the_same(recorder, database, tmp_path, monkeypatc
 
 
 def test_a_spool_that_is_not_there_yet_is_waited_for(recorder, database, tmp_path):
-    with pytest.raises(SpoolError, match="cannot be read"):
+    with pytest.raises(SpoolError, match="not there yet: the gateway makes it"):
         recorder.step()
     make_spool(tmp_path / "spool", [[accepted(1)]])
     recorder.step()
