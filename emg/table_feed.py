@@ -126,7 +126,7 @@ class TableFeed:
         for row in fresh[:LOGGED]:
             log.warning("not used: %s", row)
         if len(fresh) > LOGGED:
-            log.warning("and %d more rows are not used; `emg ctl status --json` lists them", len(fresh) - LOGGED)
+            log.warning("and %d more such faults; `emg ctl status --json` lists them", len(fresh) - LOGGED)
         self._known = now
 
     def status(self) -> dict[str, Any]:
@@ -154,7 +154,7 @@ class TableFeed:
             "rows": header.rows,
             "age_seconds": round(time.time() - header.taken, 1),
             "source": self.tables.origins[subject],
-            "skipped_rows": len(skipped),
+            "skipped_rows": len({(row.table, row.id) for row in skipped}),
             "skipped": [
                 {"table": row.table, "id": row.id, "name": row.name, "field": row.field, "reason": row.reason}
                 for row in skipped[:SHOWN]
