@@ -67,7 +67,7 @@ class Load:
         """Bind all sessions. Raises LoginRefused, or EmgError when one can't be bound."""
         self._greenlets = [gevent.spawn(self._serve, kind, session) for kind, session in self._sessions]
         self._all_bound.wait()
-        if self._bound < len(self._sessions):
+        if self._bound < len(self._sessions) and not self.run.sent_everything:
             self.close()
             if self.refusal:
                 raise options.LoginRefused(f"the bind was refused: {status_name(self.refusal)}")
@@ -85,6 +85,11 @@ class Load:
         self.process_seconds = time.process_time() - self.process_seconds
         if stopper is not None:
             stopper.kill()
+
+    def stop(self) -> None:
+        """Send nothing new; a session that is not bound by now is not waited for."""
+        self.run.stop_sending()
+        self._all_bound.set()
 
     def close(self) -> None:
         """Unbind all sessions and wait for them."""
@@ -171,8 +176,8 @@ def _run(chosen: argparse.Namespace) -> int:
         reconnect=chosen.reconnect,
         answer_wait=chosen.answer_wait,
     )
+    handlers = _stop_on_signal(load)
     load.open()
-    handlers = _stop_on_signal(run)
     with progress.shown(run, messages, quiet=chosen.quiet or chosen.json):
         load.send(chosen.duration or math.inf, chosen.report_wait if chosen.reports else 0.0)
     load.close()
@@ -195,11 +200,11 @@ def _check(traffic: Traffic) -> None:
         raise options.BadArgument(str(error)) from None
 
 
-def _stop_on_signal(run: LoadRun) -> list[Any]:
+def _stop_on_signal(load: Load) -> list[Any]:
     def stop() -> None:
-        if run.sent_everything:
+        if load.run.sent_everything:
             raise SystemExit(options.EXIT_ERROR)
-        run.stop_sending()
+        load.stop()
 
     return [gevent.signal_handler(number, stop) for number in (signal.SIGINT, signal.SIGTERM)]
 

@@ -65,6 +65,14 @@ class Scenario:
     """Messages that are submitted before the first kill, to leave some seconds later."""
 
 
+def summary_of(load):
+    """What a load client says at its end; what it printed instead is the fault."""
+    printed = load.printed()
+    assert "Traceback" not in printed, printed[-5000:]
+    assert printed.rstrip().endswith("}"), f"no summary: {printed[-5000:]!r}"
+    return json.loads(printed.splitlines()[-1])
+
+
 class World:
     """The gateway, the operator and the clients of one run."""
 
@@ -168,7 +176,7 @@ class World:
             load.signal(signal.SIGINT)  # nothing new; what is on its way is waited for
         for load in self.loads:
             load.wait(DRAIN_SECONDS + 60.0)
-        summaries = [json.loads(load.printed().splitlines()[-1]) for load in self.loads]
+        summaries = [summary_of(load) for load in self.loads]
         self.fetch_the_rest()
         assert self.gateway.stop() == 0, self.faults_in_log()
         self.sink.stop()

@@ -9,6 +9,7 @@ import json
 import math
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -400,3 +401,25 @@ def test_an_interrupted_load_stops_sending_and_still_prints_its_summary(sink_com
     assert process.returncode == 0, errors
     summary = json.loads(output)
     assert summary["submitted"] == summary["acked"] >= 20
+
+
+def test_a_load_that_is_interrupted_before_it_could_bind_still_prints_its_summary():
+    with socket.socket() as nobody:  # bound, and never listened on
+        nobody.bind(("127.0.0.1", 0))
+        process = subprocess.Popen(
+            [sys.executable, "-m", "emg.tools.load", "--to", f"127.0.0.1:{nobody.getsockname()[1]}", "--reconnect", "--json"],
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        deadline = time.monotonic() + DEADLINE
+        while not catches_terminate(process.pid) and time.monotonic() < deadline:
+            gevent.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=DEADLINE)
+    assert json.loads(output)["submitted"] == 0, errors
+    assert not errors
+
+
+def catches_terminate(pid):
+    """It has handlers of its own: SIGTERM is signal 15."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("SigCgt:")[2].split()[0], 16) >> 14 & 1
