@@ -8,6 +8,7 @@ import contextlib
 import datetime as dt
 import os
 import time
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.dialects import mysql
@@ -62,23 +63,26 @@ def fill(server: MariaDb, database: Database, rows: int) -> None:
 
 def searches() -> dict[str, Search]:
     """Of the last day, if they say nothing else."""
-    span = {"since": TODAY, "until": TODAY + DAY}
-    whole = {"since": TODAY - (DAYS - 1) * DAY, "until": TODAY + DAY}
     return {
-        NUMBER: Search(number="46700007919", **span),
-        "a number that is not there": Search(number="46799999999", **span),
-        "a recipient": Search(dest="46700007919", **span),
-        SENDER: Search(source="SENDER13", **span),
-        f"{PREFIX} (467000079…)": Search(number="467000079*", **span),
-        f"{PREFIX}, of all (46…)": Search(number="46*", **span),
-        "an account": Search(account="account7", **span),
-        "an account's failed ones (none)": Search(account="account7", statuses=(Status.FAILED,), **span),
-        "failed ones (none)": Search(statuses=(Status.FAILED,), **span),
-        NEWEST: Search(**span),
-        f"{NUMBER}, all days": Search(number="46700007919", **whole),
+        NUMBER: last_day(number="46700007919"),
+        "a number that is not there": last_day(number="46799999999"),
+        "a recipient": last_day(dest="46700007919"),
+        SENDER: last_day(source="SENDER13"),
+        f"{PREFIX} (467000079…)": last_day(number="467000079*"),
+        f"{PREFIX}, of all (46…)": last_day(number="46*"),
+        "an account": last_day(account="account7"),
+        "an account's failed ones (none)": last_day(account="account7", statuses=(Status.FAILED,)),
+        "failed ones (none)": last_day(statuses=(Status.FAILED,)),
+        NEWEST: last_day(),
+        f"{NUMBER}, all days": Search(number="46700007919", since=TODAY - (DAYS - 1) * DAY, until=TODAY + DAY),
         "operator's id": Search(remote_id=f"r{10**15 + 5}"),
         "id": Search(id=10**15 + 5),
-    }  # fmt: skip
+    }
+
+
+def last_day(**wanted: Any) -> Search:
+    """In the last day alone."""
+    return Search(since=TODAY, until=TODAY + DAY, **wanted)
 
 
 def rows(scale: float = 1.0) -> list[Row]:

@@ -11,6 +11,7 @@ SCALE = 0.002
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(240)
 def test_the_page_has_the_machine_and_a_table_of_every_figure(tmp_path: Path) -> None:
     path = tmp_path / "performance.md"
     page.write(path, scale=SCALE)
