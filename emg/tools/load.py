@@ -60,6 +60,7 @@ class Load:
             for number in range(1, sessions + 1)
             for kind, sends in kinds
         ]
+        self._stopped = False
         self._greenlets: list[gevent.Greenlet[..., None]] = []
         self._pacer: gevent.Greenlet[..., None] | None = None
 
@@ -67,7 +68,7 @@ class Load:
         """Bind all sessions. Raises LoginRefused, or EmgError when one can't be bound."""
         self._greenlets = [gevent.spawn(self._serve, kind, session) for kind, session in self._sessions]
         self._all_bound.wait()
-        if self._bound < len(self._sessions) and not self.run.sent_everything:
+        if self._bound < len(self._sessions) and not self._stopped:
             self.close()
             if self.refusal:
                 raise options.LoginRefused(f"the bind was refused: {status_name(self.refusal)}")
@@ -88,6 +89,7 @@ class Load:
 
     def stop(self) -> None:
         """Send nothing new; a session that is not bound by now is not waited for."""
+        self._stopped = True
         self.run.stop_sending()
         self._all_bound.set()
 
