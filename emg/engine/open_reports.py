@@ -73,10 +73,17 @@ class OpenReports:
             return
         rereading.read(
             self._spool, f"the open report on {provider}'s message {ids[0]}", lambda db: _select(db, provider, ids),
-            lambda body, error: self._loaded(body, error, found),
+            lambda body, error: self._loaded(body, error, provider, ids, found),
         )  # fmt: skip
 
-    def _loaded(self, body: bytes | None, error: SpoolError | None, found: Found) -> None:
+    def _loaded(
+        self, body: bytes | None, error: SpoolError | None, provider: str, ids: tuple[str, ...], found: Found
+    ) -> None:
+        for remote_id in ids:
+            sent_meanwhile = self._recent.get((provider, remote_id))
+            if sent_meanwhile is not None:  # its answer was read after its report, while we read here
+                found(sent_meanwhile, None)
+                return
         ticket = _decode(body) if body is not None else None
         if ticket is not None and self._closing.get((ticket.provider, ticket.remote_id)) == ticket.id:
             ticket = None

@@ -119,3 +119,23 @@ def test_s39_an_open_report_survives_a_restart(tmp_path):
     assert ended(again) == [number]
     assert again.lanes.get("customers/acme").size == 1
     again.close()
+
+
+def test_a_report_whose_answer_is_read_while_the_disk_is_searched_for_it_ends_its_message(small):
+    """Were it kept as an orphan, the open report would wait for one that was acknowledged long ago."""
+    small.engine.open_reports._on_disk = 1  # as after a restart: what is not in memory may be on disk
+    carrier, _ = small.carrier("one", answering=False)
+    (number,) = small.submit(1)
+    told = []
+    small.engine.reporter.take(
+        small.engine.ports["one"], Report(0, State.DELIVERED, remote_id="r1"), ("r1",), DEST,
+        lambda _argument, error: told.append(error), None,
+    )  # fmt: skip
+    small.engine.deliverer.sent(small.engine.ports["one"], carrier, carrier.in_flight[number], "r1")
+    with gevent.Timeout(10):
+        while not told:
+            gevent.sleep(0.001)
+    assert told == [None]
+    assert ended(small) == [number]
+    assert len(small.engine.orphans) == 0
+    assert small.engine.open_reports.count == 0
