@@ -171,7 +171,7 @@ def _network_names(session: Session, networks: Iterable[str]) -> dict[str, str]:
 def _describe(line: invoicing.Line, names: dict[str, str]) -> str:
     if line.network:
         return names.get(line.network) or f"network {line.network}"
-    return f"prefix {line.prefix}" if line.prefix else "all destinations"
+    return f"prefix {line.prefix}" if line.prefix else "other destinations"
 
 
 # -- issue and credit

@@ -89,7 +89,8 @@ def write(invoice: Invoice, name: str, address: str, number: str, text: str) -> 
     _parties(page, invoice, (name, address, number))
     _table(page, invoice)
     _totals(page, invoice)
-    for words in (invoice.note, text):
+    # how to pay stands on what is to be paid
+    for words in (invoice.note, text if invoice.kind is InvoiceKind.INVOICE else ""):
         if words:
             page.ln(6)
             page.write_in(9)

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from emg.db import invoices, settings
 from emg.db.invoices import InvoiceError, Prepared
-from emg.db.models import Invoice, InvoiceStatus
+from emg.db.models import Invoice, InvoiceKind, InvoiceStatus
 from emg.db.traffic import DAY, Period, month
 from emg.jobs import invoice_files
 from emg.rules import money
@@ -21,7 +21,7 @@ from emg.shell.report import typed
 
 COLUMNS: Final = (
     ("Invoice", "name"), ("Kind", "kind"), ("Customer", "customer"), ("From", "period_start"), ("To", "period_end"), ("Net", "net"),
-    ("VAT", "vat_amount"), ("Total", "total"), ("", "currency"), ("Issued", "issued"), ("Due", "due"),
+    ("VAT", "vat_amount"), ("Total", "total"), ("Currency", "currency"), ("Issued", "issued"), ("Due", "due"),
 )  # fmt: skip
 LINES: Final = (
     ("Account", "account"), ("Destination", "description"), ("Messages", "messages"), ("Parts", "parts"),
@@ -31,7 +31,7 @@ PREPARED: Final = (
     ("Customer", "customer"),
     ("Draft", "name"),
     ("Net", "net"),
-    ("", "currency"),
+    ("Currency", "currency"),
     ("Refused", "refused"),
 )
 
@@ -53,7 +53,7 @@ def list_(call: Call) -> None:
     with call.database.session() as session:
         found = invoices.listing(session, customer=asked.customer or "", status=status, limit=asked.limit)
         rows = [_row(each) for each in found]
-    call.table(rows, COLUMNS)
+    call.table(rows if call.json else [_for_people(row) for row in rows], COLUMNS)
 
 
 def show(call: Call) -> None:
@@ -132,6 +132,12 @@ def _find(session: Any, name: tuple[str, int]) -> Invoice:
 def _row(invoice: Invoice) -> dict[str, Any]:
     draft = invoice.status is InvoiceStatus.DRAFT
     return {"name": f"draft:{invoice.id}" if draft else str(invoice.number), **invoice_files.row(invoice)}
+
+
+def _for_people(row: dict[str, Any]) -> dict[str, Any]:
+    """A credit note is not to be paid, whatever its row says."""
+    credited = row["kind"] == InvoiceKind.CREDIT_NOTE
+    return {**row, "kind": str(row["kind"]).replace("_", " "), "due": None if credited else row["due"]}
 
 
 def _prepared(row: Prepared) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from emg.shell.common import Call, Command, UsageError, no_arguments, run
 FIGURES: Final = (
     ("Messages", "messages"), ("Parts", "parts"), ("Delivered", "delivered"), ("Failed", "failed"), ("Open", "open"),
     ("Delivered %", "delivered_percent"), ("In 10 s %", "within_10s_percent"), ("Mean s", "mean_seconds"),
-    ("Price", "price"), ("Cost", "cost"), ("Margin", "margin"), ("", "currency"),
+    ("Price", "price"), ("Cost", "cost"), ("Margin", "margin"), ("Currency", "currency"),
 )  # fmt: skip
 JOB_COLUMNS: Final = (
     ("Job", "name"), ("Started", "started"), ("Ended", "ended"), ("Last success", "success"), ("Failures", "failures"),

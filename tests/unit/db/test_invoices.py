@@ -96,7 +96,7 @@ def test_lines_name_the_network_or_else_the_prefix(database: Database) -> None:
         row(3, NOON, customer_id=owner, price=5, network=""), row(4, NOON, customer_id=owner, price=7, network="", prefix=""),
     ])  # fmt: skip
     assert [(line.description, line.amount) for line in one_draft(database).lines] == [
-        ("all destinations", 7), ("prefix 467", 5), ("SE Telia", 2), ("network 24099", 3),
+        ("other destinations", 7), ("prefix 467", 5), ("SE Telia", 2), ("network 24099", 3),
     ]  # fmt: skip
 
 

@@ -116,6 +116,7 @@ def test_a_credit_note_is_not_to_be_paid(tmp_path: Path) -> None:
     assert "−24.39 EUR" in page
     assert "To pay" not in page
     assert "Due" not in page
+    assert "IBAN" not in page
 
 
 def test_an_invoice_without_lines_is_a_page(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """`emg invoice` from preparing to the file."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,9 @@ def test_from_draft_to_credit_note(config: str, draft: int, capsys: pytest.Captu
     assert said(config, capsys, "prepare", "--from", "2026-10-01", "--to", "2026-10-14", code=1)[0]["refused"]
     assert said(config, capsys, "credit", "1", "--note", "wrong") == {"number": 2}
     assert [each["name"] for each in said(config, capsys, "list", "--customer", "Acme")] == ["2", "1"]
+    assert invoice.main(["list", "-c", config]) == 0
+    credited = next(line for line in capsys.readouterr().out.splitlines() if "credit note" in line)
+    assert len(re.findall(r"\d{4}-\d\d-\d\d", credited)) == 3, "its period, its day, and no day to pay at"
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx", "pdf"])
