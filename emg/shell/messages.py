@@ -25,7 +25,7 @@ from emg.shell.words import word
 COLUMNS: Final = (
     ("Message", "id"), ("Received (UTC)", "received"), ("Account", "account"), ("In", "connector_in"), ("Out", "connector_out"),
     ("From", "source"), ("To", "dest"), ("Parts", "parts"), ("Status", "status"), ("Done (UTC)", "done"), ("Error", "error"),
-    ("Price", "price"), ("Currency", "currency"), ("Remote id", "remote_id"),
+    ("Price", "price"), ("", "currency"), ("Remote id", "remote_id"),
 )  # fmt: skip
 PART_COLUMNS: Final = (
     ("Part", "number"), ("Message", "id"), ("Status", "status"), ("Sent (UTC)", "sent"), ("Done (UTC)", "done"),
