@@ -62,7 +62,9 @@ class Api:
 
 PUBLIC = (*overview.PUBLIC, *metrics.ROUTES)
 """What METRICS= offers."""
-TABLE = Table((*overview.ROUTES, *connectors.ROUTES, *queues.ROUTES, *messages.ROUTES, *accounts.ROUTES, *outbox.ROUTES, *PUBLIC))
+TABLE = Table(
+    (*overview.ROUTES, *connectors.ROUTES, *queues.ROUTES, *messages.ROUTES, *accounts.ROUTES, *outbox.ROUTES, *PUBLIC)
+)
 
 
 class _Handler(WSGIHandler):

@@ -29,7 +29,7 @@ class Accepted(Event, gc=False, tag="accepted"):
     parts: int
     queue: str
     route: str
-    """What decided: `user`, `connector`, or the line of the routing table."""
+    """What decided: `account`, `connector`, `first part`, or `table` with the id of the routing table's row (its line in ROUTES)."""
     want: int
     remote_ip: str = ""
     reference: str = ""

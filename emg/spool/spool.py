@@ -14,7 +14,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from math import ceil
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import gevent
 import gevent.event
@@ -23,6 +23,7 @@ import msgspec
 from emg.errors import SpoolError
 from emg.message import Message, OpenReport
 from emg.spool import outbox
+from emg.spool.asking import wait_for
 from emg.spool.batch import Batch, Carrier, Done, Purse
 from emg.spool.ids import Ids
 from emg.spool.journal import Journal
@@ -259,19 +260,7 @@ class Spool:
 
     def ask(self, query: Callable[[sqlite3.Connection], T], seconds: float = 30.0) -> T:
         """`read`, waited for by the calling greenlet. Raises SpoolError, also when the answer takes too long."""
-        result: gevent.event.AsyncResult[T] = gevent.event.AsyncResult()
-
-        def answered(value: T | None, error: Exception | None) -> None:
-            if error is None:
-                result.set(value)
-            else:
-                result.set_exception(SpoolError(f"the spool cannot read: {error}"))
-
-        self.read(query, answered)
-        try:
-            return cast(T, result.get(timeout=seconds))
-        except gevent.Timeout:
-            raise SpoolError(f"the spool did not answer within {seconds:g} s") from None
+        return wait_for(lambda answered: self.read(query, answered), seconds)
 
     def settle(self, seconds: float = 30.0) -> None:
         """Wait until everything given up to now is on disk. Raises SpoolError when it is not by then; it is kept later, or redone."""

@@ -210,7 +210,9 @@ def test_s27_interfaceversion_is_the_highest_that_is_spoken(station):
         assert tlv(answer.tlvs, Tag.SC_INTERFACE_VERSION) == bytes([told])
 
 
-@pytest.mark.parametrize(("version", "words"), [(0x50, b"no route\0"), (0x34, None), (0x33, None)], ids=["5.0", "3.4", "3.3"])
+@pytest.mark.parametrize(
+    ("version", "words"), [(0x50, b"no route\0"), (0x34, None), (0x33, None)], ids=["5.0", "3.4", "3.3"]
+)
 def test_s27_a_refusal_is_told_in_words_where_the_version_has_room_for_them(station, version, words):
     visitor = station.visitor("modern")
     assert visitor.bind(kind="tx", version=version).status == 0
