@@ -260,7 +260,11 @@ class Spool:
 
     def ask(self, query: Callable[[sqlite3.Connection], T], seconds: float = 30.0) -> T:
         """`read`, waited for by the calling greenlet. Raises SpoolError, also when the answer takes too long."""
-        return wait_for(lambda answered: self.read(query, answered), seconds)
+
+        def start(answered: Callable[[T | None, Exception | None], None]) -> None:
+            self.read(query, answered)
+
+        return wait_for(start, seconds)
 
     def settle(self, seconds: float = 30.0) -> None:
         """Wait until everything given up to now is on disk. Raises SpoolError when it is not by then; it is kept later, or redone."""
