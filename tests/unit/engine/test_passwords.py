@@ -1,6 +1,7 @@
 """Passwords: what is known at once, what has to be compared, what that costs whom."""
 
 import io
+import threading
 
 import gevent
 import pytest
@@ -59,15 +60,23 @@ def test_beside_hashes_every_wrong_login_costs_one(passwords, stored, monkeypatc
     assert compared == [stored, stored]
 
 
-def test_others_go_on_while_a_hash_is_compared(passwords, stored):
+@pytest.fixture
+def gate(monkeypatch):
+    """Comparisons of full hashes wait in their threads until it is opened."""
+    opened, compare = threading.Event(), hashes.matches
+    monkeypatch.setattr(hashes, "matches", lambda against, given: opened.wait(10) and compare(against, given))
+    yield opened
+    opened.set()
+
+
+def test_others_go_on_while_a_hash_is_compared(passwords, stored, gate):
     passwords.configure([stored])
-    turns = []
     asked = gevent.spawn(passwords.slow, "acme", stored, b"secret")
-    while not asked.ready():
-        turns.append(1)
+    for _ in range(5):
         gevent.sleep(0.001)
-    assert asked.get() is True
-    assert len(turns) > 5
+        assert not asked.ready()
+    gate.set()
+    assert asked.get(timeout=10) is True
 
 
 def test_what_is_remembered_and_what_waits_is_bounded(passwords, stored, monkeypatch):
@@ -126,18 +135,20 @@ def test_marks_of_hashes_that_are_gone_are_not_kept(tmp_path, stored):
     assert b"acme" not in (tmp_path / "logins").read_bytes()
 
 
-def test_customers_who_come_back_do_not_wait_behind_a_flood_of_wrong_passwords(tmp_path, stored):
+def test_customers_who_come_back_do_not_wait_behind_a_flood_of_wrong_passwords(tmp_path, stored, request):
     first = Passwords(tmp_path)
     first.configure([stored])
     first.slow("acme", stored, b"secret")
     first.close()
+    gate = request.getfixturevalue("gate")
     passwords = Passwords(tmp_path)
     passwords.configure([stored])
     flood = [gevent.spawn(passwords.slow, f"guess{number}", stored, b"wrong") for number in range(5)]
     gevent.sleep(0)
     assert passwords.slow("acme", stored, b"secret") is True
-    assert not all(guess.ready() for guess in flood)
-    gevent.joinall(flood)
+    assert not any(guess.ready() for guess in flood)
+    gate.set()
+    gevent.joinall(flood, raise_error=True)
     passwords.close()
 
 
