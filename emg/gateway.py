@@ -381,7 +381,7 @@ def main(argv: list[str]) -> int:
 def _reload(gateway: Gateway) -> None:
     gateway.engine.logs.reopen()  # SIGHUP is also how logrotate says that it has moved them away
     try:
-        log.info("the configuration is read again")
         gateway.reload(anew=True)
+        log.info("the configuration was read again")
     except EmgError as error:
         log.error("the configuration stays as it was: %s", error)

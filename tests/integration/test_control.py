@@ -67,4 +67,4 @@ def test_sighup_opens_the_logs_anew(gateway):
     log = gateway.folder / "log" / "general"
     log.rename(log.with_name("general.moved"))
     os.kill(gateway.pid, signal.SIGHUP)
-    assert eventually(lambda: log.exists() and "the configuration is read again" in log.read_text())
+    assert eventually(lambda: log.exists() and "the configuration was read again" in log.read_text())
