@@ -86,6 +86,7 @@ CHANGE: Final = Change(
         ("price", "BIGINT NOT NULL"),
         ("refunded", "BIGINT NOT NULL"),
         ("cost", "BIGINT NOT NULL"),
+        ("parts", "SMALLINT NOT NULL"),
     ),
     (
         ("connector_out", _given("connector_out")),
@@ -106,6 +107,7 @@ CHANGE: Final = Change(
         ("price", "r.price + u.price"),
         ("refunded", "r.refunded + u.refunded"),
         ("cost", "CASE WHEN u.cost < 0 THEN r.cost ELSE u.cost END"),
+        ("parts", "r.parts + u.parts"),
     ),
     ("id", "received"),
     (4, 5),

@@ -90,9 +90,10 @@ def _counted(session: Session, hour: dt.datetime) -> tuple[list[str], Select[Any
     """The SELECT that makes an hour's rows, and the columns that it gives."""
     keys = [getattr(RouteLog, name) for name in KEYS]
     delay = _milliseconds(session.get_bind().dialect.name)
-    delivered = RouteLog.status == Status.DELIVERED
+    counts = RouteLog.parts > 0  # what was put together with others counts as the whole
+    delivered = (RouteLog.status == Status.DELIVERED) & counts
     figures: dict[str, ColumnElement[Any]] = {
-        "messages": func.count(),
+        "messages": func.sum(case((counts, 1), else_=0)),
         **{name: func.sum(getattr(RouteLog, name)) for name in ("parts", "price", "cost")},
         **{name: func.sum(case((delivered & (delay <= most), 1), else_=0)) for name, most in WITHIN.items()},
         "delay_ms": func.sum(case((delivered & RouteLog.done.is_not(None), delay), else_=0)),

@@ -65,6 +65,8 @@ class Story:
     cause = ""
     price = 0
     refunded = 0
+    parts = 0
+    """Of what was put together with others, less what it counted for."""
     cost = NO_COST
 
     def __init__(self, received: str) -> None:
@@ -143,14 +145,13 @@ class Fold:
         part.number, part.total = min(event.number, SMALL), min(event.total, SMALL)
 
     def _joined(self, event: events.Joined) -> None:
-        """The whole was told of before it, in the same commit."""
-        if not event.price:
-            return
+        """The whole was told of before it, in the same commit. From now on the whole counts, and what was paid for the part is paid for it."""
         own = self._story(event.id, event.accepted, event)
         whole = self._stories.get(event.into)
         if whole is None:
             whole = self._stories[event.into] = Story(stamp(event.accepted))
         if own is not None:
+            own.parts -= 1
             own.price -= event.price
             whole.price += event.price
 
@@ -308,6 +309,7 @@ class Fold:
                 batch.changes.append((
                     number, story.received, story.connector_out, story.status, story.sent, story.done, story.more, story.least,
                     story.maybe_sent, story.remote_id, story.error, story.cause, story.price, story.refunded, story.cost,
+                    story.parts,
                 ))  # fmt: skip
         for number, part in self._parts.items():
             if part.number:
@@ -328,7 +330,7 @@ class Fold:
 def _changes(story: Story) -> bool:
     return bool(
         story.status or story.connector_out or story.more or story.maybe_sent or story.price or story.refunded or story.done
-        or story.cost >= 0
+        or story.cost >= 0 or story.parts
     )  # fmt: skip
 
 
@@ -337,7 +339,7 @@ def _message(number: int, story: Story, event: events.Accepted, customer: int | 
     return (
         number, story.received, event.account[:64], customer, event.connector[:64],
         story.connector_out or event.queue.partition("/")[0][:64], event.source[:254], event.dest[:254], int(event.encoding), event.octets,
-        event.parts if event.parts < SMALL else SMALL, story.status or "queued", story.sent, story.done,
+        min(event.parts, SMALL) + story.parts, story.status or "queued", story.sent, story.done,
         tries if tries < MOST_TRIES else MOST_TRIES, story.maybe_sent, story.remote_id, story.error, story.cause, event.route[:80],
         event.price_row, event.prefix[:32], event.network[:6], story.price, story.refunded,
         story.cost if story.cost >= 0 else event.cost, event.currency[:3], event.reference[:64], event.remote_ip[:45],

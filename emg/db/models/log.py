@@ -69,7 +69,7 @@ class RouteLog(Base):
     """`emg.message.Encoding`."""
     octets: Mapped[int] = mapped_column(default=0)
     parts: Mapped[int] = mapped_column(SmallInteger, default=1)
-    """What is charged for."""
+    """What is charged for. 0 for a message that was put together with others (MESSAGEMODE=JOIN): the whole has a row of its own, which counts."""
     status: Mapped[Status] = mapped_column(words(Status), default=Status.QUEUED)
     sent: Mapped[dt.datetime | None] = mapped_column(UtcTime)
     done: Mapped[dt.datetime | None] = mapped_column(UtcTime)

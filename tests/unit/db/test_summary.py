@@ -23,10 +23,10 @@ def counted(rows: list[dict[str, Any]]) -> dict[tuple[Any, ...], Counter[str]]:
     for each in rows:
         hour = each["received"].replace(minute=0, second=0, microsecond=0)
         sums = found.setdefault((hour, *(each[key] for key in KEYS)), Counter())
-        sums["messages"] += 1
+        sums["messages"] += each["parts"] > 0
         for name in ("parts", "price", "cost"):
             sums[name] += each[name]
-        if each["status"] is Status.DELIVERED and each["done"]:
+        if each["status"] is Status.DELIVERED and each["done"] and each["parts"]:
             delay = (each["done"] - each["received"]) // dt.timedelta(milliseconds=1)
             sums["delay_ms"] += delay
             for name, most in summary.WITHIN.items():
@@ -53,6 +53,16 @@ def test_the_summary_is_what_the_log_says(database: Database) -> None:
     assert job.count_past(database) == "4 hours counted"
     assert kept(database) == counted(rows)
     assert dirty(database) == []
+
+
+def test_what_was_put_together_counts_as_the_whole(database: Database) -> None:
+    rows = write(
+        database,
+        ({**each, "parts": 0, "price": 0} if each["id"] % 3 else each for each in random_rows(300, NOON, HOUR, (1,))),
+    )
+    assert job.count_past(database) == "1 hours counted"
+    assert kept(database) == counted(rows)
+    assert sum(sums["messages"] for sums in kept(database).values()) == 100
 
 
 def test_counting_again_gives_the_same(database: Database) -> None:

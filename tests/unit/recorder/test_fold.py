@@ -99,6 +99,18 @@ def test_parts_that_were_joined_give_their_price_to_the_whole(log):
     assert log.money() == (0, 0, 0)
 
 
+@pytest.mark.parametrize("price", [0, 10])
+@pytest.mark.parametrize("apart", [False, True])
+def test_parts_that_were_joined_count_as_the_whole(log, apart, price):
+    begun = [accepted(1, price=price), accepted(2, NOON + 1, price=price)]
+    joined = [
+        accepted(3, parts=2), events.Joined(1, NOON + 2, 3, 1, 2, NOON, price), events.Joined(2, NOON + 2, 3, 2, 2, NOON + 1, price)
+    ]  # fmt: skip
+    for batch in (begun, joined) if apart else (begun + joined,):
+        log.write(batch)
+    assert [(row["id"], row["parts"]) for row in log.rows("routelog")] == [(1, 0), (2, 0), (3, 2)]
+
+
 def test_events_of_an_older_gateway_say_no_time(log):
     log.write([events.Split(1, NOON, 2, 1, 1), accepted(1)])
     log.write([sent(2, begun=0.0), ended(2, begun=0.0), ended(1, begun=0.0), ended(99, begun=0.0)])
