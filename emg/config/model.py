@@ -77,6 +77,8 @@ class UserConfig:
     """One account: a USER section, or a row of the database. `name` is what the client logs in with. None means: as the connector says."""
 
     name: str
+    number: int = 0
+    """Of a row of the database: its id. Another account of the same name has another."""
     pairs: tuple[AccessPair, ...] | None = None
     """Of a row of the database: where it may log in, beside `access` and `connector`. None for a USER section, which has those alone."""
 

@@ -70,6 +70,7 @@ def _user(row: AccountRow, pairs: tuple[AccessPair, ...]) -> UserConfig:
     """Of a row without a fault."""
     return UserConfig(
         name=row.name,
+        number=row.id,
         pairs=pairs,
         password=row.password_hash,
         sessions=row.sessions,

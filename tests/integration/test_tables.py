@@ -63,13 +63,20 @@ def test_a_change_that_nobody_tells_of_is_found_within_seconds(scene: Scene) -> 
 def test_accounts_that_may_not_log_in_any_more_are_out_within_two_seconds_others_stay(scene: Scene) -> None:
     with scene.database.session() as session:
         customers.add(session, ANN, {"name": "Gamma"})
-        for name in ("locked", "deleted", "unreachable", "elsewhere", "other"):
+        for name in ("locked", "deleted", "replaced", "unreachable", "elsewhere", "other"):
             add_account(session, name)
         add_account(session, "customers", customer="Gamma")
     started(scene)
+
+    def replaced(session: Session) -> None:
+        """By another account of the same name, which has a balance of its own."""
+        accounts.delete(session, ANN, "replaced")
+        add_account(session, "replaced")
+
     ways: dict[str, Callable[[Session], Any]] = {
         "locked": lambda session: accounts.lock(session, ANN, "locked"),
         "deleted": lambda session: accounts.delete(session, ANN, "deleted"),
+        "replaced": replaced,
         "unreachable": lambda session: accounts.remove_access(session, ANN, "unreachable", ANYWHERE),
         "elsewhere": lambda session: accounts.change(
             session, ANN, "elsewhere", {}, [Access("127.0.0.0/8", "operator"), Access("192.0.2.1", "customers")]

@@ -173,7 +173,7 @@ class IncomingSession(Session):
         if not self.account:
             return
         user = self.engine.users.get(self.account)
-        if user is None or user.disabled or not may_log_in(user, self.port.name, self.ip):
+        if user is None or user.disabled or not self._same(user) or not may_log_in(user, self.port.name, self.ip):
             self.log.info("session %s %s is ended: the account was changed", self.name, self.describe())
             self.inbox.dismiss()
             self.unbind()
@@ -183,6 +183,10 @@ class IncomingSession(Session):
         self.inbox.adopt()
         if self.attached:
             self.attach(self._window())
+
+    def _same(self, user: UserConfig) -> bool:
+        """It is the account that has logged in, and not another one that has got its name."""
+        return self.user is None or self.user.number == user.number
 
     def pdu_for(self, message: Message) -> Pdu:
         """deliver_sm."""
