@@ -96,7 +96,7 @@ def test_an_account_becomes_a_user_with_its_balance() -> None:
     bench.hold("account", full)
     made = bench.assemble()
     assert made.config.users["acme"] == UserConfig(
-        name="acme", pairs=(AccessPair(ip_network("127.0.0.0/8"), "*"),), password=HASH, sessions=3, throughput=2.5, windowsize="auto",
+        name="acme", number=1, pairs=(AccessPair(ip_network("127.0.0.0/8"), "*"),), password=HASH, sessions=3, throughput=2.5, windowsize="auto",
         dailylimit=9, maxparts=3, maxqueuesize=5, operations=frozenset({Operation.SUBMIT, Operation.QUERY}), sourceaddr=("ACME", "46*"),
         route="op", perpartdlr=True, logcontent=LogContent.MASKED,
     )  # fmt: skip
@@ -108,6 +108,14 @@ def test_an_account_becomes_a_user_with_its_balance() -> None:
     assert made.config.users["acme"].disabled
     assert made.config.users["beta"].disabled
     assert [changed.name for changed in made.changes.users_changed] == ["acme"]
+
+
+def test_another_account_of_the_same_name_is_a_change() -> None:
+    bench = Bench()
+    bench.hold("account", account())
+    bench.assemble()
+    bench.hold("account", account(id=2))
+    assert [changed.name for changed in bench.assemble().changes.users_changed] == ["acme"]
 
 
 FAULTY = [
