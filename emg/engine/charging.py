@@ -101,29 +101,30 @@ class Charging:
             if purse is None:
                 return None
             raise Rejected(Cause.NO_PRICE, f"no price in {currency} for {message.dest} by {port.name}")
+        payer = purse.id if purse is not None else 0
         if parts is None:
             count = _parts_of(message)
-            message.charge = charge = Charge(purse.id if purse is not None else 0, row.price * count, row.refund, count)
-            self.take(charge, purse)
+            message.charge = Charge(payer, row.price * count, row.refund, count)
+            self.take(row.price * count, purse)
             return row
-        single = Charge(purse.id if purse is not None else 0, row.price, row.refund)
-        self.take(Charge(single.payer, row.price * len(parts)), purse)
+        self.take(row.price * len(parts), purse)
+        single = Charge(payer, row.price, row.refund)
         for part in parts:
             part.charge = single
         return row
 
-    def take(self, charge: Charge, purse: Purse | None) -> None:
+    def take(self, price: int, purse: Purse | None) -> None:
         """Reserve an amount. Raises Rejected when there is not enough left."""
-        if purse is None or not charge.price:
+        if purse is None or not price:
             return
-        charged = purse.charged + charge.price
+        charged = purse.charged + price
         if charged > MOST_CHARGED:
             raise Rejected(Cause.NO_CREDIT, f"account {purse.name} was charged all that this program counts with")
         if purse.lowest is not None and purse.credited - charged - purse.unsure < purse.lowest:
             raise Rejected(
                 Cause.NO_CREDIT,
                 f"account {purse.name} has {money.show(purse.balance)} {purse.currency} left of a bound of"
-                f" {money.show(purse.lowest)}; this message costs {money.show(charge.price)}",
+                f" {money.show(purse.lowest)}; this message costs {money.show(price)}",
             )
         purse.charged = charged
         self._spool.balance(purse)
