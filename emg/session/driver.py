@@ -29,9 +29,10 @@ OUTPUT_HIGH = 262144
 """Octets waiting to be written above which the peer is no longer read from."""
 STALL_SECONDS = 60.0
 CLOSE_SECONDS = 2.0
-TIMER_CAP = 5.0
-"""A timer never sleeps longer: a deadline that moved nearer is seen at the latest then, or at the next flush."""
+STALL_CHECK_SECONDS = 5.0
+"""How often it is looked after a peer that does not take what is to be written."""
 
+_READ = 1
 _WRITE = 2
 _AGAIN = frozenset({errno.EAGAIN, errno.EWOULDBLOCK})
 
@@ -82,6 +83,7 @@ class Driver:
         "_last_progress",
         "_loop",
         "_output",
+        "_readable",
         "_reason",
         "_timer",
         "_writable",
@@ -112,6 +114,7 @@ class Driver:
         self.drained.set()
         self._loop = gevent.get_hub().loop
         self._timer = self._loop.timer(0.0)
+        self._readable = self._loop.io(sock.fileno(), _READ)
         self._writable = self._loop.io(sock.fileno(), _WRITE)
         self._writing = False
         self._armed = float("inf")
@@ -145,8 +148,10 @@ class Driver:
 
     def _read_until_over(self) -> str:
         machine, handle, sock, tls = self.machine, self.owner.handle, self.sock, self.tls
+        wait, readable = gevent.get_hub().wait, self._readable
         self.flush()
         while not self._closed:
+            wait(readable)  # one read a turn of the loop: a peer that floods does not keep the others waiting
             data = sock.recv(READ_SIZE)
             if not data:
                 return "closed by the peer"
@@ -161,7 +166,6 @@ class Driver:
                 return "closed by us"
             if not self.drained.is_set() and not self.drained.wait(STALL_SECONDS):
                 return f"the peer read nothing for {STALL_SECONDS:.0f} s"
-            gevent.sleep(0)  # one read a turn: a peer that floods does not keep the others waiting
         return self._reason
 
     def flush_soon(self) -> None:
@@ -232,11 +236,18 @@ class Driver:
         if not self._writing:
             self._writing = True
             self._writable.start(self.flush)
+            self._arm(now)
 
     def _arm(self, now: float) -> None:
-        delay = min(max(self.machine.next_deadline() - now, 0.0), TIMER_CAP)
-        self._armed = now + delay
-        self._arm_in(delay)
+        """Wake up at the next deadline. One that moves nearer later is seen at the next flush; one that moves away costs a wake-up."""
+        due = self.machine.next_deadline()
+        if self._writing:
+            due = min(due, now + STALL_CHECK_SECONDS)
+        self._armed = due
+        if due < float("inf"):
+            self._arm_in(max(due - now, 0.0))
+        else:
+            self._timer.stop()
 
     def _arm_in(self, delay: float) -> None:
         self._timer.stop()
@@ -287,6 +298,7 @@ class Driver:
             self._timer.stop()
             self._writable.stop()
             self._timer.close()
+            self._readable.close()
             self._writable.close()
             self.sock.close()
             now = time.monotonic()

@@ -6,7 +6,7 @@ from emg.config import hashes
 from emg.message import Encoding
 from emg.text.split import split
 from emg.wire.smpp.names import Status
-from emg.wire.smpp.pdus import BindReceiver, BindTransmitter
+from emg.wire.smpp.pdus import BindReceiver, BindTransmitter, EnquireLink
 from tests.gateways import Esme, GatewayProcess, Smsc, incoming, outgoing, user
 
 
@@ -46,6 +46,24 @@ def test_passwords_may_be_hashes(tmp_path, operator):
             assert visitor.bind(name, password).status == Status.RINVPASWD
             visitor.expect_closed()
         Esme.bound(gateway.port(), "plain", "clear").close()
+
+
+def test_another_keepalive_reaches_the_sessions_that_stand(tmp_path, operator):
+    def config(seconds: float) -> str:
+        return (
+            incoming(ROUTE="operator", KEEPALIVE=seconds)
+            + outgoing("operator", operator.address, KEEPALIVE=seconds)
+            + user()
+        )
+
+    with GatewayProcess(tmp_path, config(0)) as gateway, Esme.bound(gateway.port()) as client:
+        session = operator.session()
+        client.answers_enquiries = session.answers_enquiries = False
+        gateway.configure(config(0.2))
+        gateway.reload()
+        for peer in (client, session):
+            peer.answer(peer.expect(EnquireLink))
+            peer.answer(peer.expect(EnquireLink))
 
 
 def test_the_black_list_refuses_and_logs_and_a_reload_swaps_it(tmp_path, operator):

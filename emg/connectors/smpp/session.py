@@ -87,6 +87,10 @@ class Session:
     def configure(self) -> None:
         """Take settings that may change while the session stands."""
         self.machine.tap = self._tap if self.engine.logs.pdu_wanted(self.port.config) else None
+        timers = timers_of(self.port.config)
+        if timers != self.machine.timers:
+            self.machine.retime(timers)
+            self.driver.flush_soon()
 
     # -- the driver's owner
 

@@ -111,6 +111,12 @@ class Link:
         """When to call `tick` at the latest; inf: never. It may be earlier than need be, then that `tick` does nothing."""
         return self._due
 
+    def retime(self, timers: Timers) -> None:
+        """Other times from now on; what is being waited for already keeps its own. The next deadline may be nearer after it."""
+        self.timers = timers
+        if not self.closing:
+            self._rearm()
+
     def take_output(self) -> bytes:
         """What is to be written now, in order; it is given out once."""
         output = b"".join(self._output)

@@ -192,7 +192,7 @@ def test_tls_that_breaks_while_writing_ends_the_session_in_order(line):
 
 def test_a_peer_that_reads_nothing_is_cut(line, monkeypatch):
     monkeypatch.setattr(driver_module, "STALL_SECONDS", 0.3)
-    monkeypatch.setattr(driver_module, "TIMER_CAP", 0.1)
+    monkeypatch.setattr(driver_module, "STALL_CHECK_SECONDS", 0.1)
     monkeypatch.setattr(driver_module, "CLOSE_SECONDS", 0.1)
     ours, theirs = line
     owner = Owner()

@@ -205,6 +205,17 @@ def test_no_keepalive_and_no_idle_time_mean_no_deadline() -> None:
     assert esme.next_deadline() == inf
 
 
+def test_other_timers_hold_for_a_session_that_stands() -> None:
+    esme, _ = bound_pair(timers=smpp.Timers(keepalive=0))
+    esme.tick(10.0)
+    esme.retime(smpp.Timers(keepalive=30))
+    assert esme.next_deadline() == 30
+    esme.tick(30.0)
+    assert esme.take_output(), "an enquire_link"
+    esme.retime(smpp.Timers(keepalive=0))
+    assert esme.next_deadline() < inf, "the answer to it is still waited for"
+
+
 OURS: dict[str, Callable[[smpp.Machine, float], Any]] = {
     "unbind": lambda machine, now: machine.unbind(now),
     "bind": lambda machine, now: machine.bind(pdus.BindTransceiver(), now),
