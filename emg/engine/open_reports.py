@@ -38,7 +38,8 @@ class OpenReports:
         self._recent: dict[tuple[str, str], OpenReport] = {}
         self._on_disk = count
         """Open reports that are not in memory; 0 saves a read for each orphan."""
-        self._closing: dict[tuple[str, str], int] = {}
+        self._closing: dict[int, tuple[str, str]] = {}
+        """Those whose end is not on disk yet: what is read meanwhile may still show them."""
         self._closed: dict[tuple[str, str], None] = {}
         """The latest that were answered: their reports may come again."""
         self._doubtful: dict[tuple[str, str], dict[int, Message | OpenReport]] = {}
@@ -85,14 +86,14 @@ class OpenReports:
                 found(sent_meanwhile, None)
                 return
         ticket = _decode(body) if body is not None else None
-        if ticket is not None and self._closing.get((ticket.provider, ticket.remote_id)) == ticket.id:
+        if ticket is not None and ticket.id in self._closing:
             ticket = None
         found(ticket, error)
 
     def tickets(self, rows: list[bytes], now: float) -> list[OpenReport]:
         """Of rows of the spool's table, those whose time is over and that are still open."""
-        over = [ticket for ticket in map(_decode, rows) if ticket.expires <= now]
-        return [ticket for ticket in over if self._closing.get((ticket.provider, ticket.remote_id)) != ticket.id]
+        closing = self._closing
+        return [ticket for ticket in map(_decode, rows) if ticket.expires <= now and ticket.id not in closing]
 
     def recent(self, message_id: int) -> OpenReport | None:
         """The open report for a message of ours, if it is in memory; goes through all of them."""
@@ -104,12 +105,12 @@ class OpenReports:
 
     def closing(self, provider: str, ids: tuple[str, ...]) -> bool:
         """A report for one of these ids is being committed right now: another one is a duplicate."""
-        return any((provider, remote_id) in self._closing for remote_id in ids)
+        return any(key[0] == provider and key[1] in ids for key in self._closing.values())
 
     def claim(self, ticket: OpenReport) -> None:
-        """Its report came: another one is a duplicate from now on. `closed` or `reopen` follows after the commit."""
+        """Its report came, or it ends without one: a report is a duplicate from now on. `closed` or `reopen` follows after the commit, or `drop`."""
         key = (ticket.provider, ticket.remote_id)
-        self._closing[key] = ticket.id
+        self._closing[ticket.id] = key
         recent = self._recent.get(key)
         if recent is not None and recent.id == ticket.id:  # another copy of it may have been read from the disk
             del self._recent[key]
@@ -122,7 +123,7 @@ class OpenReports:
     def closed(self, ticket: OpenReport) -> None:
         """The close is on disk."""
         key, closed = (ticket.provider, ticket.remote_id), self._closed
-        self._closing.pop(key, None)
+        self._closing.pop(ticket.id, None)
         closed[key] = None
         if len(closed) > CLOSED:
             del closed[next(iter(closed))]
@@ -133,7 +134,7 @@ class OpenReports:
 
     def reopen(self, ticket: OpenReport) -> None:
         """It is not; the provider will report again."""
-        self._closing.pop((ticket.provider, ticket.remote_id), None)
+        self._closing.pop(ticket.id, None)
         self.count += 1
         if ticket.remote_id:
             self._remember(ticket)
@@ -141,17 +142,15 @@ class OpenReports:
             self._doubt(ticket.provider, ticket)
 
     def drop(self, ticket: OpenReport) -> None:
-        """It is not waited for any more (expired, or ended by an operator)."""
-        key = (ticket.provider, ticket.remote_id)
-        known = self._recent.get(key)
-        if known is not None and known.id == ticket.id:
-            del self._recent[key]
-        else:
-            self._on_disk = max(0, self._on_disk - 1)
-        self.count -= 1
+        """One that was claimed ends here (expired, or ended by an operator): settlement. Reads of this very commit may still show it."""
         self._spool.close_report(ticket)
-        if ticket.maybe_sent:
-            self._no_doubt(ticket.provider, ticket.dest, ticket.id)
+        self._spool.when_kept(self._dropped, ticket)
+
+    def _dropped(self, ticket: OpenReport, error: SpoolError | None) -> None:
+        if error is None:
+            self.closed(ticket)
+        else:
+            self._spool.when_kept(self._dropped, ticket)  # it goes with the next commit
 
     # -- doubt
 

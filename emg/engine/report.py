@@ -211,6 +211,7 @@ class Reporter:
             self.concluder.conclude(ticket, outcome)
             return
         self._open.add(ticket)  # should we die before the other parts are read, it is not forgotten
+        self._open.claim(ticket)
         self._end_part(ticket, outcome, lambda: self._open.drop(ticket))
 
     def failed(self, message: Message, lane: Lane, provider: str, state: State, cause: Cause, error: str = "") -> None:
@@ -239,28 +240,33 @@ class Reporter:
         self.concluder.conclude(ticket, Outcome(state_of(cause), code_of(cause), None, cause.value))
 
     def expired(self, ticket: OpenReport) -> None:
-        """No report came within DLREXPIRE."""
+        """No report came within DLREXPIRE; one that comes now is too late."""
+        self._open.claim(ticket)
         if ticket.part is None:
             self._open.drop(ticket)
             self.concluder.conclude(ticket, Outcome(State.UNKNOWN))
         else:
-            self._end_part(ticket, Outcome(State.UNKNOWN), lambda: self._open.drop(ticket), again=False)
+            outcome = Outcome(State.UNKNOWN)
+            self._end_part(ticket, outcome, lambda: self._open.drop(ticket), stay=lambda: self._open.reopen(ticket))
 
-    def _end_part(self, ticket: OpenReport, outcome: Outcome, leave: Callable[[], None], *, again: bool = True) -> None:
+    def _end_part(
+        self, ticket: OpenReport, outcome: Outcome, leave: Callable[[], None], *, stay: Callable[[], None] | None = None
+    ) -> None:
         """A part is final. `leave` takes it out of where it stands, in the commit that holds the outcome.
 
-        Its group is read until it can be (`again`): nobody else would end the part. One that the next sweep ends needs no such patience.
+        Its group is read until it can be: nobody else would end the part. One that the next sweep ends needs no such patience, and stays.
         """
         assert ticket.part is not None, "a part without its number"
         parent = ticket.part.parent
 
         def found(group: Group | None, fault: SpoolError | None) -> None:
-            if fault is not None:
-                if again:
-                    self._groups.find(parent, found)
-                return
-            leave()
-            self.concluder.conclude_part(ticket, group, outcome)
+            if fault is None:
+                leave()
+                self.concluder.conclude_part(ticket, group, outcome)
+            elif stay is None:
+                self._groups.find(parent, found)
+            else:
+                stay()
 
         self._groups.find(parent, found)
 
