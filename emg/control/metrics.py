@@ -62,6 +62,9 @@ GAUGES = {
     "emg_commit_running_seconds": Gauge("Age of the present commit", lambda g: g.engine.spool.commit_seconds),
     "emg_spool_full": Gauge("1 while the spool cannot be written", lambda g: float(bool(g.engine.spool.full_since))),
     "emg_spool_commits": Gauge("Group commits", lambda g: g.engine.spool.commits, counter=True),
+    "emg_spool_committing_seconds": Gauge(
+        "How long group commits took together", lambda g: g.engine.spool.committing_seconds, counter=True
+    ),
     "emg_spool_refusals": Gauge("Refused as the spool was full", lambda g: g.engine.spool.refusals, counter=True),
     "emg_log_lines_lost": Gauge("Log lines that could not be written", lambda g: g.engine.logs.lost, counter=True),
 }
@@ -69,7 +72,10 @@ GAUGES = {
 CONNECTOR_GAUGES: dict[str, tuple[str, Callable[[Connector], float]]] = {
     "emg_connector_usable": ("1 when routes may choose it", lambda c: float(c.port.usable)),
     "emg_connector_held": ("1 while it is on hold", lambda c: float(c.port.lane.held)),
-    "emg_connector_throttled": ("1 while the far side slows it down", lambda c: float(c.port.throttle.active)),
+    "emg_connector_throttled": (
+        "1 while the far side slows it down, or a session of it",
+        lambda c: float(bool(c.port.slowed)),
+    ),
     "emg_connector_sessions": ("Connections that stand", lambda c: len(c.sessions())),
 }
 QUEUE_GAUGES = {

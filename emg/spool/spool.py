@@ -278,6 +278,11 @@ class Spool:
         return self._writer.commits
 
     @property
+    def committing_seconds(self) -> float:
+        """How long all commits since the start took together, from the event loop's side."""
+        return self._writer.seconds
+
+    @property
     def commit_seconds(self) -> float:
         """How long the present commit has been running, 0 when none is."""
         return time.monotonic() - self._writer.busy_since if self._writer.busy else 0.0

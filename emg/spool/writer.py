@@ -42,6 +42,8 @@ class Writer:
         self.busy = False
         """A batch is with the thread; only the loop's thread reads and writes this."""
         self.commits = 0
+        self.seconds = 0.0
+        """From hand-over to answer, all batches together."""
         self.busy_since = 0.0
         """Monotonic time of the hand-over, for the probe: a commit that does not return is a fault."""
         self._async = gevent.get_hub().loop.async_()
@@ -65,6 +67,7 @@ class Writer:
             return  # woken by stop
         self._batch = None
         self.busy = False
+        self.seconds += time.monotonic() - self.busy_since
         self._finished(batch)
 
     def _run(self) -> None:
