@@ -24,7 +24,7 @@ def row(connector: Connector) -> dict[str, Any]:
         "held": port.lane.held,
         "stopped": port.stopped,
         "disabled": port.config.disabled,
-        "throttled": port.throttle.active,
+        "throttled": bool(port.slowed),
         "queued": port.lane.size,
         "counters": port.counters.as_dict(),
     }

@@ -8,9 +8,8 @@ import logging
 import time
 
 from emg.config.model import MaybeSent
-from emg.engine import events
+from emg.engine import events, slowing
 from emg.engine.carrier import Carrier
-from emg.engine.lane import UNLIMITED, Lane
 from emg.engine.lanes import Lanes
 from emg.engine.open_reports import OpenReports
 from emg.engine.port import Port
@@ -43,8 +42,8 @@ class Deliverer:
         lanes = self._lanes
         lane = lanes.settle(carrier, message)
         lane.sent += 1
-        if port.throttle.active:
-            self._recover_pace(port, carrier, lane)
+        if port.slowed:
+            slowing.speed_up(port, carrier, lane)
         if message.kind is Kind.REPORT:
             lanes.finished(message, lane)
             port.counters.reports_out += 1
@@ -64,20 +63,16 @@ class Deliverer:
         port.counters.sent += 1
         self._reporter.sent(message, lane, port, carrier.name, remote_id)
 
-    def _recover_pace(self, port: Port, carrier: Carrier, lane: Lane) -> None:
-        """After a pause the window grows by one with each message that is taken."""
-        throttle = port.throttle
-        throttle.full = carrier.window
-        throttle.succeeded(time.monotonic())
-        lane.cap = throttle.window(carrier.window) if throttle.active else UNLIMITED
-
     def refused(self, port: Port, carrier: Carrier, message: Message, status: int, cause: Cause) -> None:
         """The far side answered with an error."""
         now = time.time()
         message.tries += 1
         decision = port.retry.decide(status, cause, message.tries, now, message.expires, port.config.maxtries)
         if decision.verdict is Verdict.PAUSE:  # before it is settled: the next one would leave at once, and overtake it
-            self._lanes.recall(self._lanes.by_name[message.queue])
+            if port.incoming:
+                self._lanes.recall_from(carrier)
+            else:
+                self._lanes.recall(self._lanes.by_name[message.queue])
         lane = self._lanes.settle(carrier, message)
         if decision.verdict is Verdict.FAIL:
             port.counters.failed += 1
@@ -88,20 +83,23 @@ class Deliverer:
         if decision.verdict is Verdict.PAUSE:
             message.tries -= 1  # not the message's fault
             port.counters.throttled += 1
-            self._pause(port, lane_seconds=decision.seconds)
-            lane.cap = port.throttle.window(carrier.window)
-            lane.paused_until = time.monotonic() + port.throttle.wait(time.monotonic())
+            if slowing.slow_down(self._lanes, port, carrier, lane, decision.seconds):
+                self._tell_slowed(port, carrier)
             self._lanes.put_back(message, lane, changed=False)
             return
         port.counters.retried += 1
         self._note(message, port, carrier, cause, status, decision.at)
         self._lanes.put_back(message, lane, due=decision.at)
 
-    def _pause(self, port: Port, *, lane_seconds: float) -> None:
-        before, now = port.throttle.active, time.monotonic()
-        port.throttle.throttled(now, lane_seconds)
-        if not before and now >= port.throttle_told + THROTTLE_TOLD_SECONDS:
-            port.throttle_told = now
+    @staticmethod
+    def _tell_slowed(port: Port, carrier: Carrier) -> None:
+        now = time.monotonic()
+        if now < port.throttle_told + THROTTLE_TOLD_SECONDS:
+            return
+        port.throttle_told = now
+        if port.incoming:
+            log.info("session %s is throttled by the far side", carrier.name)
+        else:
             log.info("connector %s is throttled by the far side", port.name)
 
     def unanswered(self, port: Port, carrier: Carrier, message: Message, *, lost: bool = True) -> None:
@@ -166,6 +164,7 @@ class Deliverer:
         for message in self._lanes.detach(carrier):
             self.unanswered(port, carrier, message)
         self._spool.clear_marks(carrier)
+        port.slowed.pop(carrier, None)
 
     def recover(self, messages: list[Message], marked: set[int], port_of: dict[str, Port]) -> int:
         """After a start: queue what the spool held in memory; what was in flight may have been sent. Gives how many of those.

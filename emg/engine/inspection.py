@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from emg.config.model import UserConfig
+from emg.engine import slowing
 from emg.engine.engine import Engine
 from emg.engine.lane import UNLIMITED, Lane
 from emg.engine.port import Port
@@ -77,8 +78,10 @@ def why_waiting(engine: Engine, lane: Lane) -> str:
     if obstacle:
         return obstacle
     now = time.monotonic()
-    if lane.paused_until > now:
-        return f"the far side asked to slow down: goes on in {lane.paused_until - now:.1f} s"
+    port = port_of(engine, lane)
+    pause = slowing.pause_of(port, lane, now) if port is not None else 0.0
+    if pause > 0:
+        return f"the far side asked to slow down: goes on in {pause:.1f} s"
     if not lane.waiting and lane.spilled_count:
         return "being read from disk"
     if not lane.heap and (lane.delayed or lane.deferred):

@@ -227,11 +227,15 @@ class Lanes:
         All of it: a message that stayed would overtake those that went back.
         """
         for carrier in lane.carriers:
-            for message in carrier.take_untransmitted():
-                self.spool.mark(carrier)
-                home = self.by_name[message.queue]
-                home.unstick(message)
-                self.put_back(message, home, changed=False)
+            self.recall_from(carrier)
+
+    def recall_from(self, carrier: Carrier) -> None:
+        """The same for one session, of whichever lanes."""
+        for message in carrier.take_untransmitted():
+            self.spool.mark(carrier)
+            home = self.by_name[message.queue]
+            home.unstick(message)
+            self.put_back(message, home, changed=False)
 
     def finished(self, message: Message, lane: Lane) -> None:
         """The message has left the lane for good."""

@@ -1,6 +1,7 @@
 """A connector as the engine sees it: its rules, its lane, whether it works. The connector's own module fills it in and keeps it true."""
 
 from emg.config.model import ConnectorConfig, ConnectorType, LongOut, Mode
+from emg.engine.carrier import Carrier
 from emg.engine.lane import UNLIMITED, Lane
 from emg.rules.pacing import ThrottlePause, TokenBucket
 from emg.rules.retry import RetryScheme
@@ -44,6 +45,16 @@ class Counters:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
+class Slowed:
+    """What the far side asked to slow down, see `emg.engine.slowing`; `depth` is the session's without that."""
+
+    __slots__ = ("depth", "throttle")
+
+    def __init__(self, depth: int) -> None:
+        self.depth = depth
+        self.throttle = ThrottlePause()
+
+
 class Port:
     """One connector's rules and state for the engine."""
 
@@ -61,9 +72,9 @@ class Port:
         "provider",
         "reachable",
         "retry",
+        "slowed",
         "started",
         "stopped",
-        "throttle",
         "throttle_told",
     )
 
@@ -71,7 +82,8 @@ class Port:
         self.name = config.name
         self.lane = lane
         self.counters = Counters()
-        self.throttle = ThrottlePause()
+        self.slowed: dict[Carrier | None, Slowed] = {}
+        """By session where it is incoming; None stands for all of an outgoing one."""
         self.throttle_told = float("-inf")
         """When the log was last told of it (monotonic)."""
         self.bucket: TokenBucket | None = None

@@ -13,6 +13,7 @@ import gevent.socket
 
 from emg.config.model import ConnectorConfig, MaybeSent
 from emg.connectors.smpp.statuses import cause_of, status_of
+from emg.engine import slowing
 from emg.engine.carrier import Carrier
 from emg.engine.engine import Engine
 from emg.engine.logs import REFUSALS_A_SESSION, REFUSALS_AN_ADDRESS
@@ -124,7 +125,7 @@ class Session:
     def attach(self, window: int) -> None:
         """The session may transmit."""
         self.carrier.window = self.machine.window = window
-        self.carrier.depth = window if self.port.config.maybesent is MaybeSent.FAIL else 2 * window
+        slowing.deepen(self.port, self.carrier, window if self.port.config.maybesent is MaybeSent.FAIL else 2 * window)
         self.carrier.up = self.attached = True
 
     def detach(self) -> None:

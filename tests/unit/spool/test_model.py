@@ -153,7 +153,8 @@ class Queue(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([1.0, 20.0]))
     def pass_time(self, seconds):
         self.lane.paused_until = 0.0
-        self.port.throttle._until = float("-inf")
+        for slowed in self.port.slowed.values():
+            slowed.throttle._until = float("-inf")
         self.small.lanes.tick(time.time() + seconds)
         self.small.lanes.touch(self.lane)
         self.settled()
