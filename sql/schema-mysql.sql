@@ -118,6 +118,23 @@ CREATE TABLE lease (
 	CONSTRAINT pk_lease PRIMARY KEY (name)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
 
+CREATE TABLE log_gap (
+	id BIGINT NOT NULL AUTO_INCREMENT,
+	node SMALLINT NOT NULL,
+	spool BIGINT NOT NULL,
+	kind ENUM('events','fresh','copy') NOT NULL,
+	first BIGINT NOT NULL,
+	last BIGINT NOT NULL,
+	since DATETIME(6),
+	until DATETIME(6) NOT NULL,
+	found DATETIME(6) NOT NULL,
+	corrected INTEGER NOT NULL,
+	acknowledged DATETIME(6),
+	acknowledged_by VARCHAR(128) NOT NULL,
+	note VARCHAR(255) NOT NULL,
+	CONSTRAINT pk_log_gap PRIMARY KEY (id)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
 CREATE TABLE mail (
 	id BIGINT NOT NULL AUTO_INCREMENT,
 	topic VARCHAR(128) NOT NULL,
@@ -224,6 +241,8 @@ CREATE TABLE recorder_position (
 	spool BIGINT NOT NULL,
 	seq BIGINT NOT NULL,
 	at DATETIME(6) NOT NULL,
+	row_at DATETIME(6),
+	row_mark BIGINT NOT NULL,
 	CONSTRAINT pk_recorder_position PRIMARY KEY (node, spool)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
 
@@ -443,7 +462,7 @@ CREATE TABLE ledger (
 	id BIGINT NOT NULL AUTO_INCREMENT,
 	account_id BIGINT NOT NULL,
 	at DATETIME(6) NOT NULL,
-	kind ENUM('topup','correction','traffic') NOT NULL,
+	kind ENUM('topup','correction','traffic','restored') NOT NULL,
 	amount BIGINT NOT NULL,
 	balance BIGINT NOT NULL,
 	currency VARCHAR(3) NOT NULL,

@@ -160,13 +160,34 @@ class Batch(msgspec.Struct):
 
 
 class Spot(NamedTuple):
-    """Whose position moves, from where to where, and when."""
+    """Whose position moves, from where to where, and when; and of the spool's row `after` when it was written, and its digest (0: not known)."""
 
     node: int
     spool: int
     before: int
     after: int
     at: str
+    row_at: str | None = None
+    row_mark: int = 0
+
+
+class Place(NamedTuple):
+    """How far the log of one spool is: the last row that is in it, when the spool wrote that, and its digest."""
+
+    spool: int
+    seq: int
+    row_at: str | None
+    row_mark: int
+
+
+class Gap(NamedTuple):
+    """Rows of an outbox that will never be in the log; see `emg.db.models.LogGap`. `since` None: the log begins after it."""
+
+    kind: str
+    first: int
+    last: int
+    since: str | None
+    until: str
 
 
 class Refused(NamedTuple):
@@ -175,3 +196,9 @@ class Refused(NamedTuple):
     table: str
     row: Row
     reason: str
+
+
+def text_of_time(moment: object) -> str:
+    """A time as rows have it: one driver gives datetimes, the other one text."""
+    text = str(moment)
+    return text if "." in text else f"{text}.000000"

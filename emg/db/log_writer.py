@@ -2,7 +2,7 @@
 
 `LogWriter.write` first moves the position, comparing: it holds that row's lock until the commit, so of two who write the same batch (a second recorder, or
 our own last attempt whose answer was lost) one finds it moved and raises `PositionMoved`, and nothing of his is kept. Whoever gets any error asks
-for `position` anew before he goes on.
+for `positions` anew before he goes on.
 
 Raises DatabaseError: the whole batch can be tried again. A row that the database does not take is no such error: it is found by halving, given
 back as `Refused`, and the rest of the batch is written.
@@ -10,12 +10,13 @@ back as `Refused`, and the rest of the batch is written.
 
 import contextlib
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
+from emg.db import log_gaps
 from emg.db.engine import Database, DatabaseError
 from emg.db.log_dialects import CHUNK, Dialect, RowFault, dialect_of, insert
 from emg.db.log_tables import (
@@ -26,11 +27,14 @@ from emg.db.log_tables import (
     ROUTELOG,
     Batch,
     Change,
+    Gap,
+    Place,
     Refused,
     Row,
     Spot,
     Table,
     Traffic,
+    text_of_time,
 )
 from emg.errors import EmgError
 
@@ -65,20 +69,21 @@ class LogWriter:
 
     # -- looking
 
-    def position(self, node: int, spool: int, at: str) -> int:
-        """How far the log is; 0 for a spool that it does not know yet, and a row is made for it. Raises DatabaseError."""
+    def positions(self, node: int) -> list[Place]:
+        """How far the log is with each spool that this node has had, the latest last. Raises DatabaseError."""
         with self._transaction() as connection:
-            mark = self._dialect.marker
             found = connection.exec_driver_sql(
-                f"SELECT seq FROM recorder_position WHERE node = {mark} AND spool = {mark}",  # noqa: S608 -- marks
-                (node, spool),
-            ).scalar()
-            if found is None:
-                text = self._dialect.upsert(
-                    "recorder_position", ("node", "spool", "seq", "at"), ("node", "spool"), (("seq", "{old}"),)
-                )
-                connection.exec_driver_sql(text, (node, spool, 0, at))
-            return int(found or 0)
+                f"SELECT spool, seq, row_at, row_mark FROM recorder_position WHERE node = {self._dialect.marker} ORDER BY at, seq",  # noqa: S608
+                (node,),
+            )
+            return [
+                Place(spool, seq, text_of_time(at) if at is not None else None, mark) for spool, seq, at, mark in found
+            ]
+
+    def open_gaps(self, node: int) -> list[Gap]:
+        """What is missing in the log, and nobody has acknowledged; the oldest first. Raises DatabaseError."""
+        with self._transaction() as connection:
+            return log_gaps.unseen(connection, self._dialect, node)
 
     def customers(self) -> dict[str, int | None]:
         """Account → its customer. Raises DatabaseError."""
@@ -95,14 +100,33 @@ class LogWriter:
                 for number, received in connection.exec_driver_sql(
                     f"SELECT id, received FROM routelog WHERE id IN ({chosen})"  # noqa: S608 -- numbers
                 ):
-                    messages[number] = _text(received)
+                    messages[number] = text_of_time(received)
                 for number, parent, received in connection.exec_driver_sql(
                     f"SELECT id, parent, received FROM message_part WHERE id IN ({chosen})"  # noqa: S608 -- numbers
                 ):
-                    parts[number] = (parent, _text(received))
+                    parts[number] = (parent, text_of_time(received))
             return messages, parts
 
     # -- writing
+
+    def begin(self, spot: Spot, gap: Gap | None = None, charged: Mapping[int, int] | None = None) -> int:
+        """A spool that the log does not know yet gets its position (`spot.after`); the rest as in `pass_over`. Raises DatabaseError."""
+        with self._transaction() as connection:
+            marks = ", ".join([self._dialect.marker] * 6)
+            connection.exec_driver_sql(
+                f"INSERT INTO recorder_position (node, spool, seq, at, row_at, row_mark) VALUES ({marks})",  # noqa: S608 -- marks
+                (spot.node, spot.spool, spot.after, spot.at, spot.row_at, spot.row_mark),
+            )
+            return log_gaps.enter(connection, self._dialect, spot, gap, charged or {}) if gap is not None else 0
+
+    def pass_over(self, spot: Spot, gap: Gap, charged: Mapping[int, int]) -> int:
+        """Move the position without writing events, and note that (`emg.db.log_gaps`). Raises DatabaseError (PositionMoved).
+
+        `charged`: by account's id, what the gateway had counted by then. Gives how many accounts stood otherwise.
+        """
+        with self._transaction() as connection:
+            self._move(connection, spot)
+            return log_gaps.enter(connection, self._dialect, spot, gap, charged)
 
     def write(self, batch: Batch, spot: Spot, keep: Callable[[list[Refused]], None]) -> list[Refused]:
         """Write a batch and move the position. Raises DatabaseError (PositionMoved), and then nothing of it is there.
@@ -135,8 +159,9 @@ class LogWriter:
     def _move(self, connection: Connection, spot: Spot) -> None:
         mark = self._dialect.marker
         moved = connection.exec_driver_sql(
-            f"UPDATE recorder_position SET seq = {mark}, at = {mark} WHERE node = {mark} AND spool = {mark} AND seq = {mark}",  # noqa: S608
-            (spot.after, spot.at, spot.node, spot.spool, spot.before),
+            f"UPDATE recorder_position SET seq = {mark}, at = {mark}, row_at = {mark}, row_mark = {mark}"  # noqa: S608 -- marks
+            f" WHERE node = {mark} AND spool = {mark} AND seq = {mark}",
+            (spot.after, spot.at, spot.row_at, spot.row_mark, spot.node, spot.spool, spot.before),
         )
         if moved.rowcount != 1:
             raise PositionMoved(spot)
@@ -302,7 +327,7 @@ def _elsewhere(connection: Connection, rows: list[Row]) -> list[Row]:
         f"SELECT id, received FROM routelog WHERE id IN ({chosen})"  # noqa: S608 -- numbers, and times that we have written
         f" AND received BETWEEN '{_moved(min(times), -ELSEWHERE)}' AND '{_moved(max(times), ELSEWHERE)}'"
     )
-    places = {number: _text(received) for number, received in found}
+    places = {number: text_of_time(received) for number, received in found}
     return [(row[0], places[row[0]], *row[2:]) for row in rows if row[0] in places]
 
 
@@ -322,9 +347,3 @@ def _reason(error: Exception) -> str:
     original = error.orig if isinstance(error, DBAPIError) else error
     arguments = getattr(original, "args", ())
     return str(arguments[-1] if arguments else original).splitlines()[0][:300]
-
-
-def _text(moment: object) -> str:
-    """A time as rows have it: one driver gives datetimes, the other one text."""
-    text = str(moment)
-    return text if "." in text else f"{text}.000000"

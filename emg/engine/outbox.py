@@ -2,7 +2,8 @@
 
 Without DATABASE the events serve `emg ctl message` alone: the oldest go beyond OUTBOXSIZE. With it they are for the message log, and only those go that
 the recorder has `told` us are in it. Then OUTBOXLIMIT bounds them: at 80 % of it an alarm stands in the status and the log, at 100 % new messages are
-refused as busy until there is room; what we hold already is delivered, and its events are kept beyond the limit.
+refused as busy until there is room; what we hold already is delivered, and its events are kept beyond the limit. While the recorder is away nothing is
+trimmed at all: the database may be put back from a backup just then, and wants them once more.
 """
 
 import logging
@@ -20,6 +21,8 @@ TRIM_MORE = 1000
 ALARM_SHARE = 0.8
 SILENCE = 60.0
 """Seconds after which a recorder that says nothing is called silent."""
+TRIM_SILENCE = 15.0
+"""Seconds after which nothing is trimmed any more."""
 
 log = logging.getLogger("emg.engine")
 
@@ -32,22 +35,30 @@ class Outbox:
         """Number of the last row that is in the log; 0 while no recorder has told us since the start."""
         self.alarm = ""
         """A sentence while the outbox is too full; empty: it isn't."""
+        self.notice = ""
+        """What the recorder wants somebody to look at: a gap in the log, or why it can't go on."""
         self._told_at = 0.0
         self._spool = spool
         self._trimming = False
 
-    def told(self, recorded: int, identity: int) -> None:
-        """The recorder has written everything up to this row. Raises ControlError 409: it speaks of another spool."""
+    def told(self, recorded: int | None, identity: int, notice: str = "") -> None:
+        """The recorder has written everything up to this row; None: it can't say. Raises ControlError 409: it speaks of another spool."""
         spool = self._spool
         if identity != spool.identity:
             raise ControlError("that is about another spool than this gateway's", 409)
-        if recorded > spool.outbox_last:
+        if recorded is not None and recorded > spool.outbox_last:
             raise ControlError(
                 f"the log is at {recorded}, but the last event of this spool is {spool.outbox_last}: it was put back from an older copy",
                 409,
             )
-        self.recorded = recorded  # it may have gone back: the database was put back from a backup
-        self._told_at = time.monotonic()
+        if notice != self.notice:
+            log.error("the recorder says: %s", notice) if notice else log.warning(
+                "the recorder has nothing to say any more"
+            )
+            self.notice = notice
+        if recorded is not None:
+            self.recorded = recorded  # it may have gone back: the database was put back from a backup
+            self._told_at = time.monotonic()
 
     @property
     def behind(self) -> int:
@@ -67,6 +78,7 @@ class Outbox:
             "size": config.outboxsize,
             "limit": config.outboxlimit if config.database is not None else None,
             "alarm": self.alarm,
+            "notice": self.notice,
             "refusing": bool(spool.barred),
         }
 
@@ -76,8 +88,12 @@ class Outbox:
         self._look(config.outboxlimit if recording else 0)
         size = min(config.outboxsize, config.outboxlimit // 2) if recording else config.outboxsize
         excess = self._spool.outbox_events - size
-        if excess > 0 and not self._trimming and (not recording or self.recorded):
+        if excess > 0 and not self._trimming and (not recording or self._recorder_there):
             self._trim(TRIM_MORE if excess > size // 20 else TRIM_ROWS, self.recorded if recording else None)
+
+    @property
+    def _recorder_there(self) -> bool:
+        return bool(self.recorded) and time.monotonic() - self._told_at < TRIM_SILENCE
 
     def _look(self, limit: int) -> None:
         spool = self._spool

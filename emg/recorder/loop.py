@@ -25,8 +25,10 @@ from emg.db.log_writer import LogWriter, PositionMoved
 from emg.engine import events
 from emg.errors import ControlError, EmgError, SpoolError
 from emg.recorder.aside import Aside
+from emg.recorder.complaints import Complaints
 from emg.recorder.fold import Fold, stamp
-from emg.recorder.source import Rows, Source
+from emg.recorder.footing import Footing, OlderCopy
+from emg.recorder.source import Rows, Source, digest
 from emg.recorder.standing import Shown, Standing
 
 MOST_EVENTS = 20_000
@@ -37,8 +39,12 @@ CUSTOMERS_SECONDS = 30.0
 TELL_SECONDS = 1.0
 SHOWN = 20
 """Lines in the log about what one batch had to set aside."""
+SHOWN_GAPS = 5
+"""That the gateway is told of."""
 REPEAT_SECONDS = 5.0
 """The gateway is told again though nothing is new: it may have been restarted."""
+ASK_SECONDS = 5.0
+"""While nothing happens the position is asked for again: the database may have been put back from a backup."""
 
 log = logging.getLogger("emg.recorder")
 
@@ -55,18 +61,22 @@ class Recorder:
         self.standing.database = database.place
         self._writer = LogWriter(database)
         database.close()
+        self._footing = Footing(self._source, self._writer, config.nodeid)
+        self._complaints = Complaints()
         self._shown = Shown(config.spooldir, self.standing)
         self._aside = Aside(config.logdir)
         self._client = Client(config.control, seconds=2.0)
         self._stop = threading.Event()
         self._place: tuple[int, int] | None = None
         """(identity, position), as the database said; None: to be asked."""
+        self._ask_at = 0.0
         self._failures = 0
         self._customers: dict[str, int | None] = {}
         self._customers_until = 0.0
         self._strangers: set[str] = set()
         """Accounts of the configuration file."""
-        self._told = (0, 0, 0.0)
+        self._told: tuple[int, int, str] = (0, 0, "")
+        self._told_at = 0.0
         self._row_events = 1.0
 
     def stop(self) -> None:
@@ -90,9 +100,8 @@ class Recorder:
             pause = 0.0 if self.step() else GATHER_SECONDS
         except EmgError as error:
             return self._failed(error)
-        if self.standing.error:
-            log.warning("it goes on after %.0f s: %s", time.time() - self.standing.error_at, self.standing.error)
-            self.standing.error = ""
+        self._complaints.worked()
+        self.standing.error = ""
         self._failures = 0
         self._tell()
         return pause
@@ -101,8 +110,11 @@ class Recorder:
         self._place = None
         if isinstance(error, PositionMoved) and not self._failures:
             log.warning("%s", error)
-        elif self.standing.failed(str(error)):
-            log.error("%s; it is tried again", error)
+        else:
+            self.standing.failed(str(error))
+            self._complaints.failed(str(error))
+        if isinstance(error, OlderCopy):
+            self._tell_of(str(error))
         self._failures += 1
         with contextlib.suppress(SpoolError):
             self._measure_lag()
@@ -114,25 +126,31 @@ class Recorder:
         """Read and write one batch; gives whether there is more. Raises DatabaseError, SpoolError, EmgError; then it can be called again."""
         node = self._config.nodeid
         if self._place is None:
-            identity = self._source.read(None, 0).identity
-            self._place = (identity, self._writer.position(node, identity, stamp(time.time())))
+            self._place = self._find()
         identity, before = self._place
         read = self._source.read(before, MOST_EVENTS)
-        if read.identity != identity:
-            log.warning("another spool stands in %s: it begins anew with that", self._source.path)
+        if read.identity != identity or before > read.last:
+            self._place = None  # another spool, or another copy of it, stands there now
+            return True
+        if read.rows and read.rows[0][0] > before + 1:
+            self._footing.pass_over(identity, before, read.rows[0][0], read.rows[0][1])
             self._place = None
             return True
-        if before > read.last:
-            raise SpoolError(
-                f"the log is at {before}, but the last event of {self._source.path} is {read.last}: the spool was put back from an older copy"
-            )
         if read.rows:
             self._record(read, node, before)
         self._note(read)
+        if time.monotonic() >= self._ask_at:
+            self._place = self._find()
         return read.more
 
+    def _find(self) -> tuple[int, int]:
+        """Where the log stands, and what is missing in it; now and then again, since somebody may have put back the database while nothing happened."""
+        place = self._footing.find()
+        self.standing.gaps = self._footing.gaps()
+        self._ask_at = time.monotonic() + ASK_SECONDS
+        return place
+
     def _record(self, read: Rows, node: int, before: int) -> None:
-        self._look_for_gap(before, read.rows[0][0])
         fold = Fold(node)
         aside: list[dict[str, Any]] = []
         for number, _at, count, body in read.rows:
@@ -146,14 +164,14 @@ class Recorder:
             messages, parts = self._writer.places({event.id for event in fold.strays})
             fold.place(messages, parts)
         aside += [{"reason": reason, "event": repr(event)} for event, reason in fold.faults]
-        after = read.rows[-1][0]
+        after, at, _count, body = read.rows[-1]
         batch = fold.batch(self._customers_of(fold.accounts))
 
         def keep(refused: list[Refused]) -> None:
             rows = [{"table": row.table, "reason": row.reason, "values": row.row} for row in refused]
             self._keep_aside([{"spool": read.identity, "row": after} | each for each in (*aside, *rows)])
 
-        spot = Spot(node, read.identity, before, after, stamp(time.time()))
+        spot = Spot(node, read.identity, before, after, stamp(time.time()), stamp(at), digest(at, body))
         refused = self._writer.write(batch, spot, keep)
         if self._writer.care:
             log.warning("a batch had to be written by halves: %s", self._writer.care)
@@ -168,14 +186,6 @@ class Recorder:
         standing.refused += len(aside) + len(refused)
         if fold.ended_twice:
             log.error("%d messages have ended twice; their first end stays", fold.ended_twice)
-
-    def _look_for_gap(self, before: int, first: int) -> None:
-        """The database was put back from an older copy than the spool reaches, or a damaged spool has lost events."""
-        if before and first > before + 1:
-            self.standing.last_error = (
-                f"between row {before} and row {first} events are missing in the spool: the log has a gap there"
-            )
-            log.error("%s", self.standing.last_error)
 
     def _keep_aside(self, told: list[dict[str, Any]]) -> None:
         if told:
@@ -218,15 +228,32 @@ class Recorder:
         standing.lag_seconds = round(max(0.0, time.time() - waiting.rows[0][1]), 1) if waiting.rows else 0.0
 
     def _tell(self) -> None:
-        """Tell the gateway how far the log is, if it listens."""
+        """Tell the gateway how far the log is and what is missing in it, if it listens."""
         if self._place is None:
             return
         now = time.monotonic()
-        due = self._told[2] + (TELL_SECONDS if self._place != self._told[:2] else REPEAT_SECONDS)
-        if now < due or not Path(self._client.path).exists():
+        news = (*self._place, _notice(self.standing.gaps))
+        due = self._told_at + (TELL_SECONDS if news != self._told else REPEAT_SECONDS)
+        if now < due:
+            return
+        self._post(identity=news[0], recorded=news[1], notice=news[2])
+        self._told, self._told_at = news, now
+
+    def _tell_of(self, trouble: str) -> None:
+        """Nothing can be recorded until somebody has done something: the gateway shows it too."""
+        with contextlib.suppress(SpoolError):
+            self._post(identity=self._source.read(None, 0).identity, notice=trouble)
+
+    def _post(self, **told: Any) -> None:
+        if not Path(self._client.path).exists():
             return
         try:
-            self._client.post("/outbox", recorded=self._place[1], identity=self._place[0])
+            self._client.post("/outbox", **told)
         except ControlError as error:
             log.info("the gateway was not told: %s", error)
-        self._told = (*self._place, now)
+
+
+def _notice(gaps: list[str]) -> str:
+    """What the gateway shows of them."""
+    more = f"; and {len(gaps) - SHOWN_GAPS} more" if len(gaps) > SHOWN_GAPS else ""
+    return "; ".join(gaps[:SHOWN_GAPS]) + more

@@ -6,10 +6,15 @@ comes as SpoolError, and the next call tries again.
 """
 
 import sqlite3
-from contextlib import closing
+import zlib
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
+from emg.engine import events
 from emg.errors import SpoolError
 
 FILE = "spool.db"
@@ -41,20 +46,43 @@ class Source:
 
     def read(self, after: int | None, most: int) -> Rows:
         """At most about `most` events behind the row `after`; None reads none. Raises SpoolError."""
-        try:
-            db = self._open()
+        with self._reading() as db:
             identity = db.execute("SELECT value FROM setting WHERE name = 'identity'").fetchone()
             last = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
             rows, more = ([], False) if after is None else _fetch(db, after, most)
+        if identity is None:
+            raise SpoolError(f"the spool {self.path} has no identity yet: it gets one when the gateway starts")
+        return Rows(int(identity[0]), rows, last[0] if last else 0, more)
+
+    def row(self, number: int) -> tuple[int, int] | None:
+        """(epoch seconds, digest) of a row; None where it is not there any more. Raises SpoolError."""
+        with self._reading() as db:
+            found = db.execute("SELECT at, body FROM outbox WHERE seq = ?", (number,)).fetchone()
+        return (found[0], digest(*found)) if found is not None else None
+
+    def charged(self, first: int) -> dict[int, int]:
+        """Account's id → what the gateway had charged it before it wrote the row `first`. Raises SpoolError.
+
+        That is what it has charged up to now, less what the rows from `first` on tell of: both are read in one moment, and a commit holds an
+        event together with what it changes. It reads all those rows, some seconds for millions of them.
+        """
+        with self._reading() as db:
+            db.execute("BEGIN")
+            try:
+                return charged_before(db, first)
+            finally:
+                db.execute("ROLLBACK")
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        try:
+            yield self._open()
         except FileNotFoundError:
             self.close()
             raise SpoolError(f"the spool {self.path} is not there yet: the gateway makes it when it starts") from None
         except (sqlite3.Error, OSError) as error:
             self.close()
             raise SpoolError(f"the spool {self.path} cannot be read: {error}") from error
-        if identity is None:
-            raise SpoolError(f"the spool {self.path} has no identity yet: it gets one when the gateway starts")
-        return Rows(int(identity[0]), rows, last[0] if last else 0, more)
 
     def _open(self) -> sqlite3.Connection:
         found = self.path.stat()
@@ -85,3 +113,38 @@ def _fetch(db: sqlite3.Connection, after: int, most: int) -> tuple[list[tuple[in
             if events >= most or octets >= MOST_OCTETS:
                 return rows, True
     return rows, False
+
+
+def digest(at: int, body: bytes) -> int:
+    """What tells a row from another one under the same number, in another copy of the spool. Never 0."""
+    return zlib.crc32(body, at & 0xFFFF_FFFF) or 1
+
+
+def charged_before(db: sqlite3.Connection, first: int) -> dict[int, int]:
+    """See `Source.charged`; the caller sees to it that nothing changes meanwhile."""
+    charged: dict[int, int] = dict(db.execute("SELECT account, charged FROM balance"))
+    for payer, amount in taken(db, first).items():
+        if payer in charged:
+            charged[payer] -= amount
+    return charged
+
+
+def taken(db: sqlite3.Connection, first: int) -> dict[int, int]:
+    """Account's id → what the rows from `first` on say that it was charged, less what it was given back."""
+    amounts: dict[int, int] = {}
+    with closing(db.execute("SELECT count, body FROM outbox WHERE seq >= ? ORDER BY seq", (first,))) as rows:
+        for count, body in rows:
+            try:
+                happened = events.decode_row(body, count)
+            except (msgspec.MsgspecError, ValueError):
+                continue  # it is set aside when its turn comes
+            for event in happened:
+                if type(event) is events.Accepted:
+                    amount = event.price
+                elif type(event) is events.Ended:
+                    amount = -event.refund
+                else:
+                    continue
+                if event.payer and amount:
+                    amounts[event.payer] = amounts.get(event.payer, 0) + amount
+    return amounts

@@ -40,18 +40,18 @@ class Standing(msgspec.Struct):
     """Batches that had to be written by halves, since something in them did not fit."""
     refused: int = 0
     """What was set aside in LOGDIR/recorder-refused.jsonl."""
+    gaps: list[str] = []
+    """What is missing in the log, a sentence each, until somebody has acknowledged it (`emg db gaps`)."""
     error: str = ""
     """What stops it now; empty while it works."""
     error_at: float = 0.0
     last_error: str = ""
     """The latest one, also when it is over."""
 
-    def failed(self, reason: str) -> bool:
-        """It cannot go on for now; gives whether that is news."""
-        news = reason != self.error
-        if news:
+    def failed(self, reason: str) -> None:
+        """It cannot go on for now."""
+        if reason != self.error:
             self.error, self.last_error, self.error_at = reason, reason, time.time()
-        return news
 
 
 class Shown:

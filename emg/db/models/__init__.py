@@ -17,7 +17,9 @@ from emg.db.models.duties import Counter, JobRun, Mail, MailStatus, Purged, Sche
 from emg.db.models.house import AuditLog, Lease, Revision, Setting
 from emg.db.models.log import (
     DirtyHour,
+    GapKind,
     HourlySummary,
+    LogGap,
     MessageBody,
     MessagePart,
     RecorderPosition,
@@ -42,6 +44,7 @@ __all__ = [
     "Customer",
     "DirtyHour",
     "Entry",
+    "GapKind",
     "HourlySummary",
     "Invoice",
     "InvoiceKind",
@@ -50,6 +53,7 @@ __all__ = [
     "JobRun",
     "Lease",
     "Ledger",
+    "LogGap",
     "Mail",
     "MailStatus",
     "MessageBody",

@@ -20,6 +20,7 @@ from emg.db.models.base import (
     Prose,
     UtcTime,
     When,
+    Word,
     words,
 )
 
@@ -152,6 +153,46 @@ class RecorderPosition(Base):
     """The spool file's identity: a new file counts from 1 again."""
     seq: Mapped[int] = mapped_column(BIG, default=0)
     at: Mapped[When]
+    row_at: Mapped[dt.datetime | None] = mapped_column(UtcTime)
+    """When the spool wrote that row."""
+    row_mark: Mapped[int] = mapped_column(BIG, default=0)
+    """Its digest (`emg.recorder.source`): another row under this number means another copy of the spool. 0: not known."""
+
+
+class GapKind(StrEnum):
+    """Why events are missing in the log."""
+
+    EVENTS = "events"
+    """The spool does not hold them any more: the database was put back from a backup, or a damaged spool has lost them."""
+    FRESH = "fresh"
+    """Another spool took the old one's place: what that one held and had not been recorded."""
+    COPY = "copy"
+    """The spool was put back from an older copy: what was not recorded of the one that was lost."""
+
+
+class LogGap(Base):
+    """Events that never came into the log. *Recorder* adds a row in the transaction that passes over them; people say that they have seen it."""
+
+    __tablename__ = "log_gap"
+
+    id: Mapped[Key]
+    node: Mapped[int] = mapped_column(SmallInteger)
+    spool: Mapped[int] = mapped_column(BIG)
+    kind: Mapped[GapKind] = mapped_column(words(GapKind))
+    first: Mapped[int] = mapped_column(BIG)
+    """Rows of the outbox that are missing: from this one."""
+    last: Mapped[int] = mapped_column(BIG, default=0)
+    """To this one; 0: nobody knows."""
+    since: Mapped[dt.datetime | None] = mapped_column(UtcTime)
+    """Until then the log is whole; None: it begins after the gap."""
+    until: Mapped[When]
+    """From then on it is whole again."""
+    found: Mapped[When]
+    corrected: Mapped[int] = mapped_column(default=0)
+    """Accounts whose `charged` was brought to what the gateway has counted; their ledgers say by how much (kind `restored`)."""
+    acknowledged: Mapped[dt.datetime | None] = mapped_column(UtcTime)
+    acknowledged_by: Mapped[str] = mapped_column(String(128), default="")
+    note: Mapped[Word] = mapped_column(default="")
 
 
 class DirtyHour(Base):

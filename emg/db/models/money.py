@@ -16,6 +16,8 @@ class Entry(StrEnum):
     CORRECTION = "correction"
     TRAFFIC = "traffic"
     """All traffic of one hour: the recorder's; the only kind that changes after it was made."""
+    RESTORED = "restored"
+    """What was charged while events were missing in the log (`LogGap`): the recorder's, by the gateway's own count."""
 
 
 class Ledger(Base):

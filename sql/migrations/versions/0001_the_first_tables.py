@@ -191,6 +191,28 @@ def upgrade() -> None:
         if_not_exists=True,
     )
     op.create_table(
+        "log_gap",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("node", sa.SmallInteger(), nullable=False),
+        sa.Column("spool", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("kind", sa.Enum("events", "fresh", "copy", name="gapkind", length=16), nullable=False),
+        sa.Column("first", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("last", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("since", MOMENT, nullable=True),
+        sa.Column("until", MOMENT, nullable=False),
+        sa.Column("found", MOMENT, nullable=False),
+        sa.Column("corrected", sa.Integer(), nullable=False),
+        sa.Column("acknowledged", MOMENT, nullable=True),
+        sa.Column("acknowledged_by", sa.String(length=128), nullable=False),
+        sa.Column("note", sa.String(length=255), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_log_gap")),
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+        if_not_exists=True,
+    )
+    op.create_table(
         "mail",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("topic", sa.String(length=128), nullable=False),
@@ -350,6 +372,8 @@ def upgrade() -> None:
         sa.Column("spool", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("at", MOMENT, nullable=False),
+        sa.Column("row_at", MOMENT, nullable=True),
+        sa.Column("row_mark", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("node", "spool", name=op.f("pk_recorder_position")),
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",
@@ -648,7 +672,9 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("at", MOMENT, nullable=False),
-        sa.Column("kind", sa.Enum("topup", "correction", "traffic", name="entry", length=16), nullable=False),
+        sa.Column(
+            "kind", sa.Enum("topup", "correction", "traffic", "restored", name="entry", length=16), nullable=False
+        ),
         sa.Column("amount", sa.BigInteger(), nullable=False),
         sa.Column("balance", sa.BigInteger(), nullable=False),
         sa.Column("currency", sa.String(length=3), nullable=False),
@@ -735,6 +761,7 @@ def downgrade() -> None:
     op.drop_table("message_part", if_exists=True)
     op.drop_table("message_body", if_exists=True)
     op.drop_table("mail", if_exists=True)
+    op.drop_table("log_gap", if_exists=True)
     op.drop_table("lease", if_exists=True)
     op.drop_table("job_run", if_exists=True)
     op.drop_table("hourly_summary", if_exists=True)

@@ -114,6 +114,8 @@ def test_another_spool_in_its_place_has_a_position_of_its_own(recorder, database
     assert recorder.step()  # it notices
     recorder.step()
     assert ids(database) == [1, 2, 11]
+    (said,) = recorder.standing.gaps
+    assert "another spool took the old one's place" in said
 
 
 def test_a_spool_put_back_from_an_older_copy_is_no_reason_to_record_anything(recorder, database, tmp_path):
@@ -122,6 +124,7 @@ def test_a_spool_put_back_from_an_older_copy_is_no_reason_to_record_anything(rec
     with contextlib.closing(connect(file)) as db:
         db.execute("DELETE FROM outbox WHERE seq > 1")
         db.execute("UPDATE sqlite_sequence SET seq = 1 WHERE name = 'outbox'")
+    assert recorder.step()  # it notices
     with pytest.raises(SpoolError, match="older copy"):
         recorder.step()
 
@@ -240,7 +243,11 @@ def test_events_that_are_gone_from_the_spool_are_told_of(recorder, database, tmp
     more(tmp_path, [accepted(3)], [accepted(4)])
     with contextlib.closing(connect(file)) as db:
         db.execute("DELETE FROM outbox WHERE seq = 3")
+    assert recorder.step()
     recorder.step()
     assert ids(database) == [1, 2, 4]
-    assert "between row 2 and row 4" in caplog.text
-    assert "between row 2 and row 4" in recorder.standing.last_error
+    assert "rows 3 to 3 of the spool's outbox are gone" in caplog.text
+    assert caplog.text.count("events are missing") == 1
+    assert recorder.standing.gaps == [
+        "events are missing in the log, between 2026-11-23 12:00:00 UTC and 2026-11-23 12:00:00 UTC: rows 3 to 3 of the spool's outbox are gone"
+    ]

@@ -11,7 +11,7 @@ from emg.db.models import Base
 from emg.engine import events
 from emg.message import State
 from emg.recorder.fold import Fold
-from tests.unit.recorder.stories import NOON, NOW, SPOOL, Log, accepted, add_account, ended, sent
+from tests.unit.recorder.stories import NOON, NOW, SPOOL, Log, accepted, add_account, ended, position, sent
 
 
 @pytest.fixture
@@ -75,12 +75,12 @@ def test_money_of_an_account_that_is_gone_is_set_aside(log):
 def test_two_who_write_the_same_batch(database):
     first, second = LogWriter(database), LogWriter(database)
     try:
-        assert first.position(0, SPOOL, NOW) == second.position(0, SPOOL, NOW) == 0
+        assert position(first, 0, SPOOL) == position(second, 0, SPOOL) == 0
         batch = batch_of(accepted(1))
         first.write(batch, Spot(0, SPOOL, 0, 4, NOW), list)
         with pytest.raises(PositionMoved, match="another recorder"):
             second.write(batch, Spot(0, SPOOL, 0, 4, NOW), list)
-        assert second.position(0, SPOOL, NOW) == 4
+        assert position(second, 0, SPOOL) == 4
         second.write(batch_of(accepted(2)), Spot(0, SPOOL, 4, 5, NOW), list)
     finally:
         first.close()
@@ -90,9 +90,9 @@ def test_two_who_write_the_same_batch(database):
 def test_positions_are_kept_by_node_and_spool(database):
     writer = LogWriter(database)
     for node, spool in ((0, 1), (0, 2), (1, 1)):
-        assert writer.position(node, spool, NOW) == 0
+        assert position(writer, node, spool) == 0
         writer.write(batch_of(), Spot(node, spool, 0, 10 * node + spool, NOW), list)
-    assert [writer.position(node, spool, NOW) for node, spool in ((0, 1), (0, 2), (1, 1))] == [1, 2, 11]
+    assert [position(writer, node, spool) for node, spool in ((0, 1), (0, 2), (1, 1))] == [1, 2, 11]
     writer.close()
 
 
@@ -104,7 +104,7 @@ def test_what_is_refused_is_told_before_the_commit(log):
     with pytest.raises(DatabaseError, match="no room"):
         log.writer.write(batch_of(too_large(1), accepted(2)), Spot(0, SPOOL, 0, 1, NOW), full_disk)
     assert not log.rows("routelog")
-    assert log.writer.position(0, SPOOL, NOW) == 0
+    assert position(log.writer, 0, SPOOL) == 0
 
 
 def test_a_table_that_is_missing_is_no_fault_of_a_row(log):
