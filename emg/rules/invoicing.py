@@ -9,13 +9,11 @@ invoice's with the other sign, exactly.
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from emg.rules.currencies import DECIMALS
 from emg.rules.money import MICRO
 
-_DECIMALS: Final = {
-    **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 0),
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
-}  # fmt: skip
-"""ISO 4217: currencies whose smallest coin is not a hundredth."""
+_USUAL_DECIMALS: Final = 2
+"""Of a currency that is gone meanwhile: its invoices stay."""
 
 
 class Counted(NamedTuple):
@@ -56,7 +54,7 @@ class Totals(NamedTuple):
 
 def decimals(currency: str) -> int:
     """Of the currency's smallest coin."""
-    return _DECIMALS.get(currency, 2)
+    return DECIMALS.get(currency, _USUAL_DECIMALS)
 
 
 def totals(net: int, vat: int, currency: str) -> Totals:

@@ -12,7 +12,6 @@ LARGEST: Final = 10**17
 """A hundred thousand million of any currency; sums of very many of them still fit 64 bits."""
 
 _AMOUNT = re.compile(r"([+-]?)([0-9]{1,18})(?:\.([0-9]{1,6}))?")
-_CURRENCY = re.compile(r"[A-Z]{3}")
 
 
 def parse(text: str) -> int:
@@ -32,11 +31,3 @@ def show(micro: int, decimals: int = 2) -> str:
     whole, part = divmod(abs(micro), MICRO)
     digits = f"{part:06d}".rstrip("0").ljust(decimals, "0")
     return f"{'-' if micro < 0 else ''}{whole}{'.' if digits else ''}{digits}"
-
-
-def currency(text: str) -> str:
-    """An ISO 4217 code in capitals. Raises ValueError."""
-    code = text.strip().upper()
-    if _CURRENCY.fullmatch(code) is None:
-        raise ValueError(f"{text!r} is no currency code such as EUR")
-    return code

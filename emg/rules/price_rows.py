@@ -19,7 +19,7 @@ from typing import Final
 
 import msgspec
 
-from emg.rules import money
+from emg.rules import currencies, money
 from emg.rules.csv_rows import CsvReader, text_of
 from emg.rules.faults import Fault, TableFaults
 from emg.rules.snapshot import PriceRow as StoredPrice
@@ -274,7 +274,7 @@ class _Reader(CsvReader):
         known = self._currencies.get(text)
         if known is None:
             try:
-                known = self._currencies[text] = money.currency(text)
+                known = self._currencies[text] = currencies.code(text)
             except ValueError as fault:
                 self.fault(line, "currency", str(fault) if text else "it is missing")
                 return ""

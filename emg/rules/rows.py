@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from emg.config.keywords import Kind
-from emg.rules import money
+from emg.rules import currencies, money
 from emg.rules.faults import Fault, TableFaults
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -170,7 +170,7 @@ def _limit(given: str) -> int:
 
 AMOUNT: Final[Kind[int]] = Kind("amount", "an amount such as 10.00", money.parse, money.show)
 LIMIT: Final[Kind[int]] = Kind("amount", "an amount such as 10.00, not negative", _limit, money.show)
-CURRENCY: Final[Kind[str]] = Kind("currency", "an ISO 4217 code such as EUR", money.currency)
+CURRENCY: Final[Kind[str]] = Kind("currency", "an ISO 4217 code such as EUR", currencies.code)
 
 
 def _mail(given: str) -> str:

@@ -193,7 +193,7 @@ def test_tables_that_the_file_names(database: Database, tmp_path: Path) -> None:
     assert [line.removeprefix(str(tmp_path)) for line in told(taken)] == [
         "/bad.csv: PRICES: has faults: none of its rows is taken over",
         "/bad.csv:3: PRICES: price: 'x' is no amount such as 10.00: digits, a point, up to six decimals",
-        "/bad.csv:4: PRICES: currency: 'E' is no currency code such as EUR",
+        "/bad.csv:4: PRICES: currency: 'E' is no currency of ISO 4217; the nearest is EUR",
         "/gone.csv: ROUTES: can't be read: no such file or directory",
         "/routing.txt:2: ROUTING: has an expression that is not the beginning of a number, as /^46/ is",
         "/routing.txt:3: ROUTING: there is no connector gone",

@@ -31,9 +31,3 @@ def test_what_is_shown_reads_back_as_the_same(micro, decimals):
 def test_at_least_two_decimals_are_shown_and_more_where_there_are_more():
     assert [money.show(each) for each in (0, 10_000_000, -3250, 1_230_000)] == ["0.00", "10.00", "-0.00325", "1.23"]
     assert money.show(5_000_000, 0) == "5"
-
-
-def test_currencies():
-    assert money.currency("eur") == "EUR"
-    with pytest.raises(ValueError, match="currency"):
-        money.currency("€")
