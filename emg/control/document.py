@@ -50,7 +50,7 @@ def _commands() -> Iterator[str]:
 
 def _routes() -> Iterator[str]:
     yield "## The API\n"
-    yield "Parameters are JSON in the body of a POST, or stand behind the `?` of a GET.\n"
+    yield "Parameters are JSON in the body of a POST, or stand behind the `?` of a GET. Times are seconds since 1970; `emg ctl` shows them in UTC.\n"
     yield _row("request", "what it does")
     yield _row("---", "---")
     for route in TABLE.routes:

@@ -1,9 +1,11 @@
-"""The control API's answers as tables for a terminal. Which columns a table has is a table here."""
+"""The control API's answers as tables for a terminal. Which columns a table has is a table here.
+
+Times are UTC (`emg.control.moments`): a column of times says so in its heading, a single one behind itself.
+"""
 
 import datetime as dt
 import os
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from emg.control import moments
 from emg.rules import money
 
 Columns = Sequence[tuple[str, str]]
@@ -62,6 +65,8 @@ PRICE_RIVALS: Columns = (
 _A_MOMENT = 100_000_000
 """A whole number above it is a time since 1970; below, a counter that has the name of a time."""
 _TIMES = frozenset({"accepted", "since", "received", "started", "expires", "due", "at", "again"})
+_FINE = frozenset({"received", "sent", "done"})
+"""Times of messages: with milliseconds."""
 _AGES = frozenset({"age_seconds", "oldest_seconds", "uptime_seconds", "seconds"})
 _NAMES = frozenset(
     {"id", "number", "line", "process", "reader_process", "node", "report", "parent", "part", "payer", "price_row"}
@@ -98,13 +103,11 @@ def value(field: str, given: Any) -> str:
     if isinstance(given, bool):
         return "yes" if given else ""
     if _is_time(name, given):
-        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(given)) if given else ""
+        return moments.people(given, fine=name in _FINE) if given else ""
     if name in _MONEY and isinstance(given, int):
         return money.show(given)
     if name in _AGES and isinstance(given, int | float):
         return age(given)
-    if isinstance(given, dt.datetime):
-        return given.astimezone().strftime("%Y-%m-%d %H:%M:%S")
     if isinstance(given, list | tuple):
         return ", ".join(str(item) for item in given)
     if name in _RATES and isinstance(given, float):
@@ -115,7 +118,14 @@ def value(field: str, given: Any) -> str:
 
 
 def _is_time(name: str, given: Any) -> bool:
+    if isinstance(given, dt.datetime):
+        return True
     return name in _TIMES and (isinstance(given, float) or (isinstance(given, int) and given > _A_MOMENT))
+
+
+def _has_zone(field: str, given: Any) -> bool:
+    """It is shown as a moment, and is one."""
+    return bool(given) and _is_time(field.rpartition(".")[2], given)
 
 
 def _is_number(field: str, given: Any) -> bool:
@@ -142,7 +152,8 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Columns, title: str = "") 
     made = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for head, _values, field in shown:
         right = any(_is_number(field, _find(row, field)) for row in rows)
-        made.add_column(head, justify="right" if right else "left")
+        zone = f" ({moments.ZONE})" if any(_has_zone(field, _find(row, field)) for row in rows) else ""
+        made.add_column(f"{head}{zone}", justify="right" if right else "left")
     for index in range(len(rows)):
         made.add_row(*(Text(values[index]) for _head, values, _field in shown))
     console().print(made)
@@ -167,22 +178,27 @@ def _label(name: str) -> str:
 
 
 def _beside(name: str, given: Any) -> str:
-    """A value beside its name: there `no` says more than nothing."""
-    return "no" if given is False else value(name, given)
+    """A value beside its name: there `no` says more than nothing, and a moment says its zone."""
+    if given is False:
+        return "no"
+    return f"{value(name, given)} {moments.ZONE}" if _has_zone(name, given) else value(name, given)
 
 
 def story(events: Sequence[Mapping[str, Any]], title: str) -> None:
     """Print what happened to a message, a line an event."""
     made = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for head in ("Time", "Message", "Event", "Details"):
+    for head in (f"Time ({moments.ZONE})", "Message", "Event", "Details"):
         made.add_column(head)
     for event in events:
         details = ", ".join(
-            f"{name.replace('_', ' ')} {value(name, given)}"
+            f"{name.replace('_', ' ')} {_beside(name, given)}"
             for name, given in event.items()
             if name not in ("event", "id", "at") and value(name, given)
         )
-        moment = event.get("at", 0.0)
-        stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment)) + f".{int(moment % 1 * 1000):03d}"
-        made.add_row(stamp, str(event.get("id")), str(event.get("event")), Text(details))
+        made.add_row(
+            moments.people(event.get("at", 0.0), fine=True),
+            str(event.get("id")),
+            str(event.get("event")),
+            Text(details),
+        )
     console().print(made)

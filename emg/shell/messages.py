@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from emg.config import kinds
+from emg.control import moments
 from emg.db import customers, messages
 from emg.db.messages import After, Found, Search
 from emg.db.models import MessageBody, MessagePart, Status
@@ -23,12 +24,12 @@ from emg.shell.common import Call, Command, UsageError, run
 from emg.shell.words import word
 
 COLUMNS: Final = (
-    ("Message", "id"), ("Received (UTC)", "received"), ("Account", "account"), ("In", "connector_in"), ("Out", "connector_out"),
-    ("From", "source"), ("To", "dest"), ("Parts", "parts"), ("Status", "status"), ("Done (UTC)", "done"), ("Error", "error"),
+    ("Message", "id"), ("Received", "received"), ("Account", "account"), ("In", "connector_in"), ("Out", "connector_out"),
+    ("From", "source"), ("To", "dest"), ("Parts", "parts"), ("Status", "status"), ("Done", "done"), ("Error", "error"),
     ("Price", "price"), ("", "currency"), ("Remote id", "remote_id"),
 )  # fmt: skip
 PART_COLUMNS: Final = (
-    ("Part", "number"), ("Message", "id"), ("Status", "status"), ("Sent (UTC)", "sent"), ("Done (UTC)", "done"),
+    ("Part", "number"), ("Message", "id"), ("Status", "status"), ("Sent", "sent"), ("Done", "done"),
     ("Remote id", "remote_id"), ("Error", "error"),
 )  # fmt: skip
 AMOUNTS: Final = frozenset({"price", "refunded", "cost"})
@@ -89,18 +90,18 @@ def row_of(row: Found) -> dict[str, Any]:
 
 def _value(name: str, value: Any) -> Any:
     if isinstance(value, dt.datetime):
-        return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return moments.iso(value)
     if name in AMOUNTS:
         return money.show(value)
     return value.value if isinstance(value, Status) else value
 
 
 def _for_people(row: dict[str, Any]) -> dict[str, Any]:
-    """The same with times that are read more easily."""
+    """The same for a table, which shows moments its own way."""
     told = dict(row)
     for name in ("received", "sent", "done"):
         if told.get(name):
-            told[name] = str(told[name]).replace("T", " ").removesuffix("Z")
+            told[name] = dt.datetime.fromisoformat(told[name])
     for name in ("id", "price_row"):
         if told.get(name):
             told[name] = str(told[name])

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from emg.config import kinds
+from emg.control import moments
 from emg.db import customers, duties, reports, summary
 from emg.db.reports import Figures
 from emg.db.summary import HOUR
@@ -24,6 +25,7 @@ FIGURES: Final = (
     ("Delivered %", "delivered_percent"), ("In 10 s %", "within_10s_percent"), ("Mean s", "mean_seconds"),
     ("Price", "price"), ("Cost", "cost"), ("Margin", "margin"), ("Currency", "currency"),
 )  # fmt: skip
+KEY_HEADS: Final = {"day": f"Day ({moments.ZONE})", "month": f"Month ({moments.ZONE})"}
 JOB_COLUMNS: Final = (
     ("Job", "name"), ("Started", "started"), ("Ended", "ended"), ("Last success", "success"), ("Failures", "failures"),
     ("Result", "result"), ("Error", "error"),
@@ -52,7 +54,8 @@ def hourly(call: Call) -> None:
         writer.writeheader()
         writer.writerows(shown)
     else:
-        call.table(shown, [*((name.replace("_", " ").capitalize(), name) for name in asked.by), *FIGURES])
+        heads = ((KEY_HEADS.get(name, name.replace("_", " ").capitalize()), name) for name in asked.by)
+        call.table(shown if call.json else list(map(_for_people, shown)), [*heads, *FIGURES])
     if dirty:
         print(f"{len(dirty)} hours have changed since they were counted: --fresh counts them first", file=sys.stderr)
 
@@ -62,7 +65,7 @@ def jobs(call: Call) -> None:
     with call.database.session() as session:
         rows = [
             {
-                "name": row.name, "started": _iso(row.started), "ended": _iso(row.ended), "success": _iso(row.success),
+                "name": row.name, "started": row.started, "ended": row.ended, "success": row.success,
                 "failures": row.failures, "result": row.result, "error": row.error,
             }
             for row in duties.runs(session)
@@ -82,12 +85,13 @@ def row_of(row: Figures) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _for_people(row: dict[str, Any]) -> dict[str, Any]:
+    """The same for a table, which shows moments its own way."""
+    return {**row, "hour": dt.datetime.fromisoformat(row["hour"])} if row.get("hour") else row
+
+
 def _percent(part: int, whole: int) -> float | None:
     return round(100 * part / whole, 1) if whole else None
-
-
-def _iso(moment: dt.datetime | None) -> str:
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else ""
 
 
 def _time(asked: argparse.Namespace) -> tuple[dt.datetime, dt.datetime]:

@@ -1,6 +1,7 @@
 """`emg report`: what it sums, and what it says on a wrong command line."""
 
 import csv
+import datetime as dt
 import io
 import json
 from pathlib import Path
@@ -130,5 +131,10 @@ def test_how_the_jobs_went(config: str, database: Database, capsys: pytest.Captu
         "mail",
         1,
         "the mail server is down",
-        "",
+        None,
     )
+    assert dt.datetime.fromisoformat(found["ended"]).utcoffset() == dt.timedelta(0)
+    assert report.main(["jobs", "-c", config]) == 0
+    shown = capsys.readouterr().out
+    assert "Started (UTC)" in shown
+    assert "Last success" not in shown, "nothing to show"
