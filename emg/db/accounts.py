@@ -96,6 +96,9 @@ def texts(account: Account) -> dict[str, str]:
     return rows.write(ACCOUNT, values(account)) | {"access": " ".join(map(str, access_of(account)))}
 
 
+SUBJECT: Final = changes.Subject(TABLE, ACCOUNT, values, texts, ("access", "this access row is there already"))
+
+
 def add(session: Session, actor: Actor, given: Mapping[str, Any], access: Iterable[Access] = ()) -> Account:
     """A new account. Without a currency it gets its customer's."""
     customer = _customer(session, given.get("customer"))
@@ -126,24 +129,20 @@ def change(
 ) -> bool:
     """Set what is given, `access` as a whole; False when that changes nothing. The name stays: routes and prices know the account by it."""
     account = find(session, name, lock=True)
-    before = texts(account)
-    whole = values(account) | changes.check(ACCOUNT, given)
-    assert whole["name"] == name, "an account keeps its name"
-    if whole["currency"] != account.currency and has_ledger(session, account):
-        raise rows.fault("currency", f"can't be changed any more: there is money in {account.currency} on the account")
-    customer = _customer(session, whole["customer"])
-    if customer is not account.customer:
-        _detach_people(session, account, customer)
-    _set(account, whole, customer)
-    if access is not None:
-        _set_access(account, access)
-    after = texts(account)
-    if after == before:
-        return False
-    account.updated = changes.now()
-    changes.flush(session, "access", "this access row is there already")
-    changes.tell(session, actor, action, TABLE, name, before, after)
-    return True
+
+    def put(whole: dict[str, Any]) -> None:
+        assert whole["name"] == name, "an account keeps its name"
+        if whole["currency"] != account.currency and has_ledger(session, account):
+            reason = f"can't be changed any more: there is money in {account.currency} on the account"
+            raise rows.fault("currency", reason)
+        customer = _customer(session, whole["customer"])
+        if customer is not account.customer:
+            _detach_people(session, account, customer)
+        _set(account, whole, customer)
+        if access is not None:
+            _set_access(account, access)
+
+    return changes.change(session, actor, action, SUBJECT, account, given, put)
 
 
 def lock(session: Session, actor: Actor, name: str) -> bool:

@@ -5,8 +5,9 @@ what can't be kept.
 """
 
 import datetime as dt
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -19,6 +20,30 @@ from emg.rules.rows import Fields, Known, RowFaults
 
 NOWHERE = Known()
 """Which connectors there are is known to whoever has read the configuration, not here."""
+
+
+class Dated(Protocol):
+    """A row that knows when it was changed."""
+
+    updated: Any
+
+
+R = TypeVar("R", bound=Dated)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject(Generic[R]):
+    """A table whose rows people change: what `change` has to know of it."""
+
+    table: tuple[str, str]
+    """Its name, and the revision's subject or empty."""
+    fields: Fields
+    values: Callable[[R], Mapping[str, Any]]
+    """What a row is, by the fields."""
+    texts: Callable[[R], Mapping[str, str]]
+    """All of it as people read it, for the audit log and for comparing."""
+    taken: tuple[str, str]
+    """The field, and a sentence, of a row that another has in its way."""
 
 
 class NotFound(EmgError):
@@ -49,6 +74,30 @@ def check(fields: Fields, values: Mapping[str, Any], *, needed: bool = False) ->
     if faults := rows.check(looked_at, {name: values.get(name) for name in looked_at}, NOWHERE):
         raise RowFaults(faults)
     return {name: fields[name].default if value is None else value for name, value in values.items()}
+
+
+def change(
+    session: Session,
+    actor: Actor,
+    action: str,
+    subject: Subject[R],
+    row: R,
+    given: Mapping[str, Any],
+    put: Callable[[dict[str, Any]], None],
+) -> bool:
+    """Have a locked row hold what is given; False when that changes nothing.
+
+    `put` gets all values as they shall be, refuses (RowFaults) what the database alone can tell to be wrong, and writes the rest into the row.
+    """
+    before, name = subject.texts(row), str(subject.values(row)["name"])
+    put({**subject.values(row), **check(subject.fields, given)})
+    after = subject.texts(row)
+    if after == before:
+        return False
+    row.updated = now()
+    flush(session, *subject.taken)
+    tell(session, actor, action, subject.table, name, before, after)
+    return True
 
 
 def flush(session: Session, field: str, sentence: str) -> None:

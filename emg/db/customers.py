@@ -70,6 +70,11 @@ def texts(customer: Customer) -> dict[str, str]:
     return rows.write(CUSTOMER, values(customer))
 
 
+SUBJECT: Final = changes.Subject(
+    TABLE, CUSTOMER, values, texts, ("name", "there is a customer of this name or number already")
+)
+
+
 def add(session: Session, actor: Actor, given: Mapping[str, Any]) -> Customer:
     """A new customer."""
     whole = changes.whole(CUSTOMER, given)
@@ -77,7 +82,7 @@ def add(session: Session, actor: Actor, given: Mapping[str, Any]) -> Customer:
     moment = changes.now()
     customer = Customer(**whole, created=moment, updated=moment)
     session.add(customer)
-    changes.flush(session, "name", "there is a customer of this name or number already")
+    changes.flush(session, *SUBJECT.taken)
     changes.tell(session, actor, "add", TABLE, customer.name, None, texts(customer))
     return customer
 
@@ -85,18 +90,13 @@ def add(session: Session, actor: Actor, given: Mapping[str, Any]) -> Customer:
 def change(session: Session, actor: Actor, name: str, given: Mapping[str, Any], *, action: str = "change") -> bool:
     """Set what is given, the name too; False when that changes nothing."""
     customer = find(session, name, lock=True)
-    before = texts(customer)
-    whole = values(customer) | changes.check(CUSTOMER, given)
-    _unique(session, whole, customer.id)
-    for field, value in whole.items():
-        setattr(customer, field, value)
-    after = texts(customer)
-    if after == before:
-        return False
-    customer.updated = changes.now()
-    changes.flush(session, "name", "there is a customer of this name or number already")
-    changes.tell(session, actor, action, TABLE, name, before, after)
-    return True
+
+    def put(whole: dict[str, Any]) -> None:
+        _unique(session, whole, customer.id)
+        for field, value in whole.items():
+            setattr(customer, field, value)
+
+    return changes.change(session, actor, action, SUBJECT, customer, given, put)
 
 
 def lock(session: Session, actor: Actor, name: str) -> bool:
