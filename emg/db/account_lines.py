@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from emg.db import accounts, ledger
 from emg.db.audit import Actor
-from emg.rules.account_rows import Access, Line
+from emg.rules.account_rows import Access, Line, in_order
 from emg.rules.faults import Fault
 from emg.rules.rows import RowFaults
 
@@ -23,11 +23,16 @@ class Counts(NamedTuple):
     same: int
 
 
-def put(session: Session, actor: Actor, lines: Iterable[Line], *, why: str = "first balance") -> Counts:
-    """See the module's text. `why` stands in the ledger for the balances of new accounts."""
+def put(
+    session: Session, actor: Actor, lines: Iterable[Line], faults: Iterable[Fault] = (), *, why: str = "first balance"
+) -> Counts:
+    """See the module's text. `faults`: what is known to be wrong with other lines of the file; it is raised together with what is found here.
+
+    `why` stands in the ledger for the balances of new accounts.
+    """
     there = set(accounts.names(session))
     added = changed = same = 0
-    faults: list[Fault] = []
+    faults = list(faults)
     for line in sorted(lines, key=lambda line: str(line.values["name"])):  # two imports lock rows in one order
         name = line.values["name"]
         try:
@@ -41,7 +46,7 @@ def put(session: Session, actor: Actor, lines: Iterable[Line], *, why: str = "fi
         except RowFaults as found:
             faults += [Fault(line.line, fault.field, fault.reason) for fault in found.faults]
     if faults:
-        raise RowFaults(sorted(faults, key=lambda fault: fault.line))
+        raise RowFaults(in_order(faults))
     return Counts(added, changed, same)
 
 

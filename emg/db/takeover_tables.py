@@ -125,7 +125,7 @@ def _blacklist(target: Target, file: ForeignFile, text: str) -> None:
 
 def _accounts(target: Target, _file: ForeignFile, text: str) -> None:
     known = Known(target.connectors, customers.names(target.session))
-    counts = account_lines.put(target.session, target.actor, account_rows.parse(text, known))
+    counts = account_lines.put(target.session, target.actor, *account_rows.examine(text, known))
     for what, number in ((ADDED, counts.added), (CHANGED, counts.changed), (KEPT, counts.same)):
         target.taken.count("accounts", what, number)
 
@@ -142,14 +142,18 @@ def _customers(target: Target, _file: ForeignFile, text: str) -> None:
     for line, cells in reader.lines(text):
         values, wrong = rows.values_of(CUSTOMER, cells, Known(), whole=False, line=line)
         reader.faults += wrong
-        given.append((line, values))
-    if reader.faults:
-        raise RowFaults(reader.faults)
+        if not wrong:
+            given.append((line, values))
+    done = []
     for line, values in given:
         try:
-            target.taken.count("customers", _customer(target, values, there))
+            done.append(_customer(target, values, there))
         except RowFaults as faults:
-            raise RowFaults([Fault(line, fault.field, fault.reason) for fault in faults.faults]) from None
+            reader.faults += [Fault(line, fault.field, fault.reason) for fault in faults.faults]
+    if reader.faults:
+        raise RowFaults(account_rows.in_order(reader.faults))
+    for what in done:
+        target.taken.count("customers", what)
 
 
 def _customer(target: Target, values: dict[str, Any], there: set[str]) -> str:

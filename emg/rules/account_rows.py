@@ -207,7 +207,15 @@ class Line(NamedTuple):
 
 
 def parse(text: str, known: Known) -> list[Line]:
-    """Accounts of a CSV file. Raises RowFaults with every fault that it has."""
+    """Accounts of a CSV file. Raises RowFaults with every fault that can be seen in it."""
+    lines, faults = examine(text, known)
+    if faults:
+        raise RowFaults(faults)
+    return lines
+
+
+def examine(text: str, known: Known) -> tuple[list[Line], list[Fault]]:
+    """The lines without a fault, and the faults of all others: whoever knows more than the file can go on looking for those that he alone can find."""
     reader = _Reader()
     faults = reader.faults
     lines: list[Line] = []
@@ -219,9 +227,13 @@ def parse(text: str, known: Known) -> list[Line]:
         if first != line:
             faults.append(Fault(line, "name", f"this account stands in line {first} already"))
         lines.append(made)
-    if faults:
-        raise RowFaults(sorted(faults, key=lambda fault: fault.line))
-    return lines
+    faulty = {fault.line for fault in faults}
+    return [line for line in lines if line.line not in faulty], in_order(faults)
+
+
+def in_order(faults: Iterable[Fault]) -> list[Fault]:
+    """By their lines."""
+    return sorted(faults, key=lambda fault: fault.line)
 
 
 def _line(line: int, cells: Mapping[str, str], known: Known) -> tuple[Line, list[Fault]]:

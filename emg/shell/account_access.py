@@ -2,7 +2,7 @@
 
 import argparse
 
-from emg.db import accounts, connectors
+from emg.db import accounts, connectors, customers
 from emg.rules import account_rows
 from emg.rules.rows import Known
 from emg.shell.common import Call
@@ -14,9 +14,10 @@ def name_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def known(call: Call) -> Known:
-    """The connectors that there are: the configuration file's and the database's. Has a transaction of its own."""
+    """The connectors that there are, the configuration file's and the database's, and the customers. Has a transaction of its own."""
     with call.database.session() as session:
-        return Known(connectors={*call.config.connectors, *(row.name for row in connectors.listing(session))})
+        named = {row.name for row in connectors.listing(session)}
+        return Known({*call.config.connectors, *named}, frozenset(customers.names(session)))
 
 
 def change(call: Call) -> None:

@@ -25,10 +25,10 @@ def take(call: Call) -> int:
     """Import a file."""
     text = tables.read(call.arguments.file).removeprefix("\ufeff")
     try:
-        lines = account_rows.parse(text, known(call))
-        _apart_from_users(call, lines)
+        lines, faults = account_rows.examine(text, known(call))
+        faults += _users_of_the_file(call, lines)
         with call.database.session() as session:
-            counts = account_lines.put(session, call.actor, lines, why=call.arguments.why)
+            counts = account_lines.put(session, call.actor, lines, faults, why=call.arguments.why)
             if call.arguments.dry_run:
                 session.rollback()
     except RowFaults as found:
@@ -40,10 +40,9 @@ def take(call: Call) -> int:
     return 0
 
 
-def _apart_from_users(call: Call, lines: list[Line]) -> None:
+def _users_of_the_file(call: Call, lines: list[Line]) -> list[Fault]:
     reason = "a USER of this name stands in the configuration file"
-    if found := [Fault(line.line, "name", reason) for line in lines if line.values["name"] in call.config.users]:
-        raise RowFaults(found)
+    return [Fault(line.line, "name", reason) for line in lines if line.values["name"] in call.config.users]
 
 
 def _tell_faults(call: Call, found: RowFaults) -> int:

@@ -218,7 +218,8 @@ def test_an_import_with_faults_changes_nothing_and_names_all_of_them(quick: Run,
     refused = quick("account", "import", "-", stdin=text)
     assert (refused.code, refused.out) == (1, "")
     assert [line.partition(": must")[0].partition(": there")[0] for line in refused.err.splitlines()] == [
-        "-: line 3: sessions", "-: line 3: route", "- has 2 faults: nothing is changed",
+        "-: line 3: sessions", "-: line 3: route", "-: line 4: name: a USER of this name stands in the configuration file",
+        "- has 3 faults: nothing is changed",
     ]  # fmt: skip
     faults = quick("account", "import", "-", "--json", stdin=text.replace("-1,operator9", "1,")).json["faults"]
     assert [(fault["line"], fault["field"]) for fault in faults] == [(4, "name")]
@@ -227,6 +228,24 @@ def test_an_import_with_faults_changes_nothing_and_names_all_of_them(quick: Run,
     for name in ("latin.csv", "missing.csv"):
         assert quick("account", "import", str(tmp_path / name)).code == 1
     assert quick("account", "export", "-o", str(tmp_path)).code == 1
+
+
+def test_an_import_names_faults_of_the_file_and_of_the_tables_in_one_list(quick: Run) -> None:
+    quick("customer", "add", "Acme")
+    quick("account", "import", "-", stdin="name,customer,balance\nold,Acme,5\n")
+    text = (
+        "name,customer,sessions,currency,balance\nnew,Nobody,-1,EUR,\nnew2,Acme,1,ERU,\nold,Acme,1,SEK,\nfiled,Acme,1,,\nold2,Ghost,1,EUR,\n"
+        "new3,Acme,1,EUR,7\n"
+    )
+    faults = quick("account", "import", "-", "--json", stdin=text).json["faults"]
+    assert [(fault["line"], fault["field"]) for fault in faults] == [
+        (2, "customer"), (2, "sessions"), (3, "currency"), (4, "currency"), (5, "name"), (6, "customer"),
+    ]  # fmt: skip
+    assert faults[0]["reason"] == "there is no customer 'Nobody'"
+    assert [row["name"] for row in quick("account", "list", "--json").json] == ["old"]
+    both = quick("account", "add", "new", "--customer", "Nobody", "--sessions", "-1")
+    assert "customer: there is no customer 'Nobody'" in both.err
+    assert "sessions: " in both.err
 
 
 def test_a_dry_run_imports_nothing(quick: Run) -> None:
