@@ -1,7 +1,7 @@
 """One log file: lines go out at once, by size it is put aside as `name.1`, `name.2` …, and nothing that a disk does reaches the writer.
 
 A line that cannot be written (disk full, folder gone) is counted and forgotten; the next one that can says before itself how many were
-lost and why. `reopen` follows a file that somebody else has moved away (logrotate). Only one program may write a file.
+lost and why. `reopen` follows a file that somebody else has moved away (logrotate). Lines of several programs in one file stay whole.
 """
 
 import logging
@@ -78,12 +78,21 @@ class LogFile:
             self._ragged = written + rest < len(data)
 
     def _rotate(self) -> None:
+        moved = self._moved()
         self.close()
         try:
-            self._put_aside()
+            if not moved:
+                self._put_aside()
         except OSError:
             self._rotate_at = time.monotonic() + ROTATE_RETRY_SECONDS
         self.open()
+
+    def _moved(self) -> bool:
+        """Another program (a scheduler that waits beside one that works) has put it aside already."""
+        try:
+            return self.path.stat().st_ino != os.fstat(self._handle).st_ino
+        except OSError:
+            return False  # what is wrong shows when it is put aside
 
     def _put_aside(self) -> None:
         for number in range(self.keep - 1, 0, -1):
@@ -128,8 +137,20 @@ class Stamp:
         return f"{self._text}.{int((moment - second) * 1_000_000):06d}"
 
 
+class Prefix:
+    """What each line of each log begins with: `Mar  3 12:34:56.123456 server emg[4711]:`."""
+
+    def __init__(self, server: str, *, year: bool) -> None:
+        self._stamp = Stamp(year=year)
+        self._tag = f"{server} emg[{os.getpid()}]:"
+
+    def __call__(self, moment: float) -> str:
+        """At this moment (seconds since 1970)."""
+        return f"{self._stamp(moment)} {self._tag}"
+
+
 class FileHandler(logging.Handler):
-    """Hands records to a `LogFile` as syslog-like lines: stamp, server, program and process id, level, text."""
+    """Hands records to a `LogFile` as syslog-like lines: `Prefix`, level, origin, text."""
 
     def __init__(self, file: LogFile, prefix: Callable[[float], str], level: int) -> None:
         super().__init__(level)

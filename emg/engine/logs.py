@@ -6,13 +6,12 @@ never stops or fails its writer: see `emg.engine.logfile`. Raises EmgError only 
 """
 
 import logging
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from emg.config.model import ConnectorConfig, LogLevel, ServerConfig
-from emg.engine.logfile import FileHandler, LogFile, Stamp, clean
+from emg.engine.logfile import FileHandler, LogFile, Prefix, clean
 from emg.errors import EmgError, Rejected
 from emg.wire.smpp import show
 
@@ -55,8 +54,7 @@ class Logs:
         self._pdu_files: dict[str, LogFile] = {}
         self._refusals: dict[str, _Refusals] = {}
         self._swept = time.monotonic()
-        self._tag = ""
-        self._stamp = Stamp(year=False)
+        self._head = Prefix(config.servername, year=config.logyear)
         self._open_general(config)
         self.configure(config)
 
@@ -76,8 +74,7 @@ class Logs:
 
     def configure(self, config: ServerConfig) -> None:
         """Take levels, sizes, stamps and connectors of a new configuration; files of connectors that are gone are closed."""
-        self._tag = f"{config.servername} emg[{os.getpid()}]"
-        self._stamp = Stamp(year=config.logyear)
+        self._head = Prefix(config.servername, year=config.logyear)
         self._level(GENERAL, config.loglevel)
         if config.profiling_threshold:
             self._open(PROFILING, "profiling", config)
@@ -120,7 +117,7 @@ class Logs:
         handler.file.close()
 
     def _prefix(self, moment: float) -> str:
-        return f"{self._stamp(moment)} {self._tag}:"
+        return self._head(moment)
 
     @property
     def lost(self) -> int:

@@ -13,8 +13,7 @@ import signal
 from pathlib import Path
 
 from emg.config.load import load
-from emg.config.model import ServerConfig
-from emg.engine.logfile import FileHandler, LogFile, Stamp
+from emg.engine.program_log import ProgramLog
 from emg.errors import EmgError
 from emg.recorder.loop import Recorder
 
@@ -33,20 +32,19 @@ def main(argv: list[str]) -> int:
         raise EmgError("DATABASE is not set: there is no message log to write")
     os.umask(0o027)  # messages and logs are nobody else's
     lock = _lock(Path(config.spooldir))
-    handler = _log_to_file(config)
+    file = ProgramLog(config, "recorder")
     try:
         recorder = Recorder(config)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: recorder.stop())
-        signal.signal(signal.SIGHUP, lambda *_: handler.file.reopen())
+        signal.signal(signal.SIGHUP, lambda *_: file.reopen())
         gc.freeze()
         gc.set_threshold(200_000, 20, 100)  # a batch makes many objects, no cycles, and lets go of all of them
         log.info("the recorder is up: %s into %s", config.spooldir, recorder.standing.database)
         recorder.run()
         log.info("the recorder has stopped at %d", recorder.standing.position)
     finally:
-        log.removeHandler(handler)
-        handler.file.close()
+        file.close()
         os.close(lock)
     return 0
 
@@ -64,19 +62,3 @@ def _lock(folder: Path) -> int:
         os.close(handle)
         raise EmgError(f"another recorder works on the spool {folder}") from error
     return handle
-
-
-def _log_to_file(config: ServerConfig) -> FileHandler:
-    file = LogFile(Path(config.logdir) / "recorder", config.rotatelogsize, config.rotatelogs)
-    try:
-        file.path.parent.mkdir(parents=True, exist_ok=True)
-        file.open()
-    except OSError as error:
-        raise EmgError(f"LOGDIR {config.logdir} cannot be used: {error.strerror}") from error
-    stamp = Stamp(year=config.logyear)
-    handler = FileHandler(
-        file, lambda moment: f"{stamp(moment)} {config.servername} emg[{os.getpid()}]:", logging.NOTSET
-    )
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    return handler
