@@ -69,11 +69,13 @@ class TableFeed:
             return
         reason = watch.failed or f"the database was not read within {FIRST_SECONDS:g} s"
         missing = [subject for subject in ROWS if subject not in self.tables.held]
-        faults = native.run(lambda: self.tables.read(missing, COPY))
-        for fault in faults:
-            log.error("%s", fault)
+        if self.tables.has_copies():  # a first start has none: nothing is wrong with them
+            for fault in native.run(lambda: self.tables.read(missing, COPY)):
+                log.error("%s", fault)
         if not self.tables.held:
-            raise EmgError(f"{reason}; and there is no good copy of its tables in the spool's folder to start from")
+            fault = f"{reason}; and there is no good copy of its tables in the spool's folder to start from"
+            log.error("%s", fault)  # whoever started it reads it on standard error, all others here
+            raise EmgError(fault)
         log.warning(
             "%s; the gateway starts from the last good copy of the tables, %s old", reason, _age(self._oldest())
         )
@@ -154,7 +156,7 @@ class TableFeed:
             "rows": header.rows,
             "age_seconds": round(time.time() - header.taken, 1),
             "source": self.tables.origins[subject],
-            "skipped_rows": len({(row.table, row.id) for row in skipped}),
+            "skipped_rows": len({(row.table, row.id, row.name) for row in skipped}),
             "skipped": [
                 {"table": row.table, "id": row.id, "name": row.name, "field": row.field, "reason": row.reason}
                 for row in skipped[:SHOWN]

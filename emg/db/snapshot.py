@@ -19,6 +19,7 @@ import msgspec
 from sqlalchemy import Connection, func, select, type_coerce
 from sqlalchemy.types import NullType
 
+from emg.db import settings
 from emg.db.engine import Database
 from emg.db.models import (
     Account,
@@ -32,6 +33,7 @@ from emg.db.models import (
     Price,
     Revision,
     Route,
+    Setting,
 )
 from emg.errors import EmgError
 from emg.rules.snapshot import (
@@ -44,6 +46,7 @@ from emg.rules.snapshot import (
     PriceRow,
     RouteRow,
     Row,
+    SettingRow,
     Skipped,
     Snapshot,
     encode,
@@ -119,6 +122,8 @@ def _revisions(connection: Connection) -> Iterator[tuple[str, int]]:
 
 def _take(connection: Connection, subject: str, number: int, source: str) -> Snapshot:
     taken = time.time()
+    if subject == "setting":
+        return _settings(connection, number, source, taken)
     read, names = _READERS[subject]
     rows: list[Row] = []
     skipped: list[Skipped] = []
@@ -134,6 +139,15 @@ def _take(connection: Connection, subject: str, number: int, source: str) -> Sna
                 except _FAULTS as error:
                     skipped.append(_skipped(subject, cells, fields, names, str(error)))
     return Snapshot(Header(subject, number, taken, source, len(rows), skipped), rows)
+
+
+def _settings(connection: Connection, number: int, source: str, taken: float) -> Snapshot:
+    """Only which are set, and what is wrong with them: passwords among them are nobody's business but the scheduler's."""
+    skipped = settings.examine(connection)[1]
+    names = connection.execute(select(Setting.name).order_by(Setting.name)).scalars()
+    wrong = {row.name for row in skipped}
+    rows: list[Row] = [SettingRow(place, name) for place, name in enumerate(names, 1) if name not in wrong]
+    return Snapshot(Header("setting", number, taken, source, len(rows), skipped), rows)
 
 
 def _skipped(subject: str, cells: Cells, fields: Sequence[str], names: int, fault: str) -> Skipped:

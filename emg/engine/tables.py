@@ -79,15 +79,22 @@ class Tables:
         self._made: dict[str, tuple[tuple[Any, ...], Any]] = {}
 
     def read(self, subjects: Iterable[str], origin: str) -> list[str]:
-        """Take the copies of these subjects; gives a sentence for each that can't be used, and what was held of it stays."""
-        faults = []
+        """Take the copies of these subjects; gives a sentence for each reason why some can't be used, and what was held of those stays."""
+        faults: dict[str, list[str]] = {}
         for subject in subjects:
             try:
                 self.held[subject] = self._read(subject)
                 self.origins[subject] = origin
             except SnapshotFault as fault:
-                faults.append(f"the copy of table {subject} in {self._folder} is not used: {fault}")
-        return faults
+                faults.setdefault(str(fault), []).append(subject)
+        return [
+            f"the copy of table {', '.join(names)} in {self._folder} is not used: {fault}"
+            for fault, names in faults.items()
+        ]
+
+    def has_copies(self) -> bool:
+        """There are files to read, good ones or not."""
+        return self._folder is not None and any((self._folder / f"{subject}.bin").exists() for subject in ROWS)
 
     def _read(self, subject: str) -> Snapshot:
         assert self._folder is not None, "copies of no database"
@@ -127,7 +134,7 @@ class Tables:
         config = replace(file, connectors=connectors.configs, users={**file.users, **accounts.users})
         unused = {
             "connector": connectors.skipped, "account": accounts.skipped, "route": bad_routes, "price": bad_prices,
-            "network": bad_networks, "blacklist": bad_blocks,
+            "network": bad_networks, "blacklist": bad_blocks, "setting": (),
         }  # fmt: skip
         skipped = {subject: (*stored[subject].header.skipped, *unused[subject]) for subject in ROWS}
         return Assembled(

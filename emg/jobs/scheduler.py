@@ -6,7 +6,7 @@ run that was missed is caught up. A job that fails is tried again after a minute
 again at once under the next owner. How each job went stands in `job_run`.
 
 The database may be away at any time: nothing ends, everything goes on when it is back. SIGTERM waits for jobs that run, at most `STOP_SECONDS`:
-every job may be cut off anywhere. Exit codes: 0 after SIGTERM or SIGINT, 1 when the configuration is wrong or names no database.
+every job may be cut off anywhere. SIGHUP begins a new log file; the log is LOGDIR/scheduler. Exit codes: 0 after SIGTERM or SIGINT, 1 when the configuration is wrong or names no database.
 """
 
 import argparse
@@ -16,7 +16,6 @@ import os
 import secrets
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -30,10 +29,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from emg.config.cli import DEFAULT_FOLDER
 from emg.config.load import load
-from emg.db import duties, schema
+from emg.db import duties, schema, settings
 from emg.db.engine import Database, DatabaseError
+from emg.engine.program_log import ProgramLog
 from emg.errors import EmgError
 from emg.jobs.table import JOBS, Job
+from emg.rules.snapshot import Skipped
 
 LEASE: Final = "scheduler"
 LEASE_SECONDS: Final = 30.0
@@ -83,6 +84,7 @@ class Scheduler:
         self._said: dict[str, str] = {}
         self._stopping = Event()
         self._told = ""
+        self._unused: set[Skipped] = set()
 
     # -- four verbs
 
@@ -125,6 +127,8 @@ class Scheduler:
             with self.database.session() as session:
                 mine = duties.take(session, LEASE, self.owner, self._seconds)
             self._mine_until = asked + self._seconds if mine else 0.0
+            if mine:
+                self._examine_settings()
             if mine and self._clock is None:
                 self._begin()
             self._again()
@@ -142,6 +146,14 @@ class Scheduler:
         if fault != self._told:
             log.warning("%s", fault or "the database can be used again")
         self._told = fault
+
+    def _examine_settings(self) -> None:
+        """Log what a hand has put into the settings that the jobs can't use, once."""
+        with self.database.session() as session:
+            unused = set(settings.examine(session.connection())[1])
+        for row in sorted(unused - self._unused, key=str):
+            log.warning("not used: %s", row)
+        self._unused = unused
 
     # -- the clock
 
@@ -276,13 +288,16 @@ def main(argv: list[str]) -> int:
     config = load(arguments.config)
     if config.database is None:
         raise DatabaseError(f"{config.file} names no database: set DATABASE, then run `emg db upgrade`")
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("apscheduler").setLevel(
-        logging.ERROR
-    )  # what it warns of, a database that is away, we tell ourselves
     os.umask(0o027)
-    scheduler = Scheduler(Database(config.database), max(0.3, arguments.lease))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        gevent.signal_handler(number, scheduler.stop)
-    scheduler.serve()
+    file = ProgramLog(config, "scheduler", ("apscheduler",))
+    # what APScheduler warns of, a database that is away, we tell ourselves
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
+    try:
+        scheduler = Scheduler(Database(config.database), max(0.3, arguments.lease))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            gevent.signal_handler(number, scheduler.stop)
+        gevent.signal_handler(signal.SIGHUP, file.reopen)
+        scheduler.serve()
+    finally:
+        file.close()
     return 0

@@ -126,6 +126,12 @@ class BlockRow(Row, frozen=True, array_like=True, gc=False):
     action: str
 
 
+class SettingRow(Row, frozen=True, array_like=True, gc=False):
+    """A setting that is set. The gateway decides nothing by it, and knows no value: a copy is read for the faults in its header alone."""
+
+    name: str
+
+
 ROWS: Final[Mapping[str, type[Row]]] = {
     "account": AccountRow,
     "connector": ConnectorRow,
@@ -133,12 +139,13 @@ ROWS: Final[Mapping[str, type[Row]]] = {
     "price": PriceRow,
     "network": NetworkRow,
     "blacklist": BlockRow,
+    "setting": SettingRow,
 }
 """The subjects that the gateway reads."""
 
 
 class Skipped(msgspec.Struct, frozen=True, gc=False):
-    """A row that is not used, and why. `table` and `id` find it again; `field` is the column, empty for the whole row."""
+    """A row that is not used, and why. `table` and `id` find it again (a table without ids has 0); `field` is the column, empty for the whole row."""
 
     table: str
     id: int
@@ -149,7 +156,8 @@ class Skipped(msgspec.Struct, frozen=True, gc=False):
 
     def __str__(self) -> str:
         called = f" ({self.name})" if self.name else ""
-        return f"{self.table} row {self.id}{called}: {self.field + ': ' if self.field else ''}{self.reason}"
+        which = f" row {self.id}" if self.id else ""
+        return f"{self.table}{which}{called}: {self.field + ': ' if self.field else ''}{self.reason}"
 
 
 class Header(msgspec.Struct, frozen=True):

@@ -10,30 +10,41 @@ from typing import Any, Final
 from emg.db import settings
 from emg.rules import rows
 from emg.rules.setting_rows import SETTINGS
+from emg.rules.snapshot import Skipped
 from emg.shell import fields
 from emg.shell.common import Call, Command, UsageError, no_arguments, run
 
-COLUMNS: Final = (("Setting", "name"), ("Value", "value"), ("Otherwise", "default"), ("What it is", "about"))
+COLUMNS: Final = (
+    ("Setting", "name"),
+    ("Value", "value"),
+    ("Otherwise", "default"),
+    ("What it is", "about"),
+    ("Not used", "fault"),
+)
 LONGEST: Final = 100_000
 
 
-def _rows(chosen: dict[str, Any]) -> list[fields.Row]:
-    return [
+def _rows(chosen: dict[str, Any], skipped: list[Skipped]) -> list[fields.Row]:
+    faults = {row.name: row.reason for row in skipped}
+    known = [
         {
             "name": field.name,
             "value": "***" if field.secret and chosen[field.name] else rows.text(field, chosen[field.name]),
             "default": rows.text(field, field.default),
             "about": field.about,
+            "fault": faults.get(field.name, ""),
         }
         for field in SETTINGS.values()
     ]
+    strange = [name for name in faults if name not in SETTINGS]
+    return known + [{"name": name, "value": "", "default": "", "about": "", "fault": faults[name]} for name in strange]
 
 
 def list_(call: Call) -> None:
     """All settings."""
     with call.database.session() as session:
-        chosen = settings.read(session)
-    call.table(_rows(chosen), COLUMNS)
+        chosen, skipped = settings.examine(session.connection())
+    call.table(_rows(chosen, skipped), COLUMNS)
 
 
 def set_(call: Call) -> None:

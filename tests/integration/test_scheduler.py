@@ -1,6 +1,7 @@
 """`emg scheduler` as real programs: one of two runs the jobs, another takes over when it dies, and a database that goes away comes back."""
 
 import datetime as dt
+import re
 import signal
 import time
 from collections import Counter
@@ -19,19 +20,34 @@ from tests.gateways import Program, eventually
 from tests.mail_server import MailServer
 
 LEASE = "1.5"
-Start = Callable[[str], Program]
+FORM = re.compile(r"\w{3} [ \d]\d \d\d:\d\d:\d\d\.\d{6} \S+ emg\[\d+\]: (INFO|WARNING|ERROR) [a-z.]+: .+")
+"""A line of any log of ours."""
+
+
+class Scheduler(Program):
+    """One of several, each with a log of its own."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        folder.mkdir()
+        self.log = folder / "scheduler"
+        config = folder / "server.cfg"
+        config.write_text(f"DATABASE={url}\nLOGDIR={folder}\n")
+        super().__init__(["scheduler", "-c", str(config), "--lease", LEASE], folder / "printed")
+
+    def told(self) -> str:
+        """Its log, and what it printed."""
+        return self.printed() + (self.log.read_text() if self.log.exists() else "")
+
+
+Start = Callable[[str], Scheduler]
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    running: list[Program] = []
+    running: list[Scheduler] = []
 
-    def run(url: str) -> Program:
-        config = tmp_path / "server.cfg"
-        config.write_text(f"DATABASE={url}\n")
-        running.append(
-            Program(["scheduler", "-c", str(config), "--lease", LEASE], tmp_path / f"scheduler{len(running)}.log")
-        )
+    def run(url: str) -> Scheduler:
+        running.append(Scheduler(tmp_path / f"scheduler{len(running)}", url))
         return running[-1]
 
     yield run
@@ -66,13 +82,15 @@ def test_one_of_two_runs_the_jobs_and_the_other_takes_over_when_it_is_killed(
     first = eventually(lambda: owner(database), 20)
     assert first in programs
     other = next(program for pid, program in programs.items() if pid != first)
-    eventually(lambda: "runs the jobs" in programs[first].printed(), 20)
+    eventually(lambda: "runs the jobs" in programs[first].told(), 20)
     cut_off(database, "summary")
     assert not has_run(database, "summary")
     programs[first].kill()
     eventually(lambda: owner(database) == other.pid, 20, wanted="the other takes over")
     eventually(lambda: has_run(database, "summary"), 20, wanted="the job that was cut off runs again")
-    assert "runs the jobs" in other.printed()
+    assert "runs the jobs" in other.told()
+    assert other.printed() == "", "all that it says is in its log"
+    assert all(FORM.fullmatch(line) for line in other.log.read_text().splitlines())
 
 
 def test_one_that_slept_too_long_sees_that_another_has_its_turn(
@@ -81,11 +99,11 @@ def test_one_that_slept_too_long_sees_that_another_has_its_turn(
     programs = {program.pid: program for program in (start(database_url), start(database_url))}
     first = eventually(lambda: owner(database), 20)
     other = next(program for pid, program in programs.items() if pid != first)
-    eventually(lambda: "runs the jobs" in programs[first].printed(), 20)
+    eventually(lambda: "runs the jobs" in programs[first].told(), 20)
     programs[first].signal(signal.SIGSTOP)
     eventually(lambda: owner(database) == other.pid, 20)
     programs[first].signal(signal.SIGCONT)
-    eventually(lambda: "the lease is lost" in programs[first].printed(), 20)
+    eventually(lambda: "the lease is lost" in programs[first].told(), 20)
     assert owner(database) == other.pid
 
 
@@ -104,17 +122,17 @@ def test_it_goes_on_when_the_database_is_back(own_mariadb: MariaDb, start: Start
     database = Database(url)
     schema.upgrade(database)
     program = start(url)
-    eventually(lambda: "runs the jobs" in program.printed(), 20)
+    eventually(lambda: "runs the jobs" in program.told(), 20)
     cut_off(database, "summary")
     database.close()
     own_mariadb.kill()
-    eventually(lambda: "the lease is lost" in program.printed(), 30)
+    eventually(lambda: "the lease is lost" in program.told(), 30)
     assert program.alive
     own_mariadb.start()
     eventually(lambda: quiet(lambda: owner(database) == program.pid), 30)
     eventually(lambda: has_run(database, "summary"), 20)
-    assert "the database can be used again" in program.printed()
-    assert "Traceback" not in program.printed()
+    assert "the database can be used again" in program.told()
+    assert "Traceback" not in program.told()
     database.close()
 
 
@@ -122,9 +140,9 @@ def test_it_starts_before_the_database(own_mariadb: MariaDb, start: Start) -> No
     url = own_mariadb.url()
     own_mariadb.stop()
     program = start(url)
-    eventually(lambda: "the database" in program.printed(), 20)
+    eventually(lambda: "the database" in program.told(), 20)
     own_mariadb.start()
-    eventually(lambda: "run `emg db upgrade`" in program.printed(), 20, wanted="a sentence about the missing tables")
+    eventually(lambda: "run `emg db upgrade`" in program.told(), 20, wanted="a sentence about the missing tables")
     database = Database(url)
     schema.upgrade(database)
     eventually(lambda: owner(database) == program.pid, 20)

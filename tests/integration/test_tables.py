@@ -38,7 +38,7 @@ def test_an_account_and_a_route_of_the_database_bring_a_message_through(scene: S
     assert operator.pick(lambda pdu: isinstance(pdu, SubmitSm)).destination_addr == "46701234567"
     assert {row["subject"]: (row["rows"], row["source"]) for row in scene.status()["tables"]} == {
         "account": (1, "database"), "connector": (0, "database"), "route": (1, "database"), "price": (0, "database"),
-        "network": (0, "database"), "blacklist": (0, "database"),
+        "network": (0, "database"), "blacklist": (0, "database"), "setting": (0, "database"),
     }  # fmt: skip
     assert send(client, "4912345") == Status.RINVDSTADR
 
@@ -134,6 +134,7 @@ def test_rows_that_make_no_sense_are_left_out_reported_and_logged_once(scene: Sc
             ("price", {"prefix": "46", "account": "", "connector_in": "", "connector_out": "", "price": -1, "cost": 0, "currency": "E",
                        "refund": "never"}),
             ("blacklist", {"white": 0, "field": "SOMEWHERE", "address": "1*2", "action": "REJECT", "note": ""}),
+            ("setting", {"name": "keep_messages", "value": "for ever"}), ("setting", {"name": "smtp_password", "value": "s3cret\x01"}),
             ("network", {"prefix": "+46", "country": "Sweden"[:2].lower(), "name": "", "mcc": "24", "mnc": ""}),
         ):  # fmt: skip
             values = row | ({} if table == "network" else {"updated": "2026-01-01 00:00:00"})
@@ -155,6 +156,17 @@ def test_rows_that_make_no_sense_are_left_out_reported_and_logged_once(scene: Sc
     assert set(fields["price"]) == {"price", "currency"}
     assert fields["blacklist"]
     assert fields["network"]
+    settings = scene.subject("setting")
+    assert ([row["name"] for row in settings["skipped"]], settings["skipped_rows"]) == (
+        ["keep_messages", "smtp_password"],
+        2,
+    )
+    logs = scene.gateway.logs()
+    assert (
+        logs.count("not used: setting (keep_messages): must be a whole number from 1 to 36500; 400 holds in its place")
+        == 1
+    )
+    assert "s3cret" not in logs + str(settings)
     assert send(scene.bind()) == Status.ROK
     scene.change(lambda session: revisions.touch(session, "route"))
     assert scene.gateway.logs().count("there is no connector 'nowhere'") == 1

@@ -24,7 +24,7 @@ class Revision(Base):
     __table_args__ = CHARSET
 
     subject: Mapped[str] = mapped_column(String(32), primary_key=True)
-    """account, connector, route, price, network, blacklist, plugin."""
+    """account, connector, route, price, network, blacklist, setting, plugin."""
     number: Mapped[int] = mapped_column(BIG, default=0)
 
 

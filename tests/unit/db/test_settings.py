@@ -54,3 +54,15 @@ def test_what_a_hand_has_put_there_wrongly_counts_as_not_set(database: Database)
         found = settings.read(session)
         assert (found["keep_messages"], found["company_name"]) == (SETTINGS["keep_messages"].default, "We")
         assert "flavour" not in found
+        assert [str(row) for row in settings.examine(session.connection())[1]] == [
+            "setting (flavour): there is no such setting",
+            "setting (keep_messages): must be a whole number from 1 to 36500; 400 holds in its place",
+        ]
+
+
+def test_what_is_said_of_a_wrong_secret_does_not_hold_it(database: Database) -> None:
+    with database.session() as session:
+        session.add(Setting(name="smtp_password", value="s3cret\x01", updated=dt.datetime.now(dt.UTC)))
+    with database.session() as session:
+        (row,) = settings.examine(session.connection())[1]
+    assert str(row) == "setting (smtp_password): its value can't be used; nothing holds in its place"

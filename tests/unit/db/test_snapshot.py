@@ -16,7 +16,7 @@ from emg.db import accounts, connectors, customers, revisions, schema
 from emg.db.audit import Actor
 from emg.db.connectors import Around
 from emg.db.engine import Database
-from emg.db.models import Base, Blacklist, Network, Price, Route
+from emg.db.models import Base, Blacklist, Network, Price, Route, Setting
 from emg.db.reader import LOOK_SECONDS, Lines, Reader, run
 from emg.db.snapshot import CopyFault, changed, path_of, store, sweep
 from emg.rules.account_rows import Access
@@ -46,6 +46,16 @@ def read(database: Database) -> dict[str, Snapshot]:
 
 def rows_of(database: Database, subject: str) -> list[tuple[Any, ...]]:
     return [msgspec.structs.astuple(row)[1:] for row in read(database)[subject].rows]
+
+
+def test_of_settings_only_the_names_leave_the_database_and_the_faults(database: Database) -> None:
+    with database.session() as session:
+        for name, value in (("company_name", "We"), ("keep_texts", "-1"), ("smtp_password", "s3cret")):
+            session.add(Setting(name=name, value=value, updated=NOW))
+    snapshot = read(database)["setting"]
+    assert [row.name for row in snapshot.rows] == ["company_name", "smtp_password"]
+    assert [(row.table, row.name) for row in snapshot.header.skipped] == [("setting", "keep_texts")]
+    assert "s3cret" not in repr(snapshot)
 
 
 def test_rows_are_as_they_stand_in_the_tables(database: Database) -> None:
@@ -101,7 +111,7 @@ def test_only_what_has_another_revision_is_read(database: Database) -> None:
         session.execute(insert(Route), [ROUTE])
         assert changed(database, known) == []  # not committed
         revisions.touch(session, "route")
-        revisions.touch(session, "setting")  # which the gateway does not read
+        revisions.touch(session, "plugin")  # which the gateway does not read
     [route] = changed(database, known)
     assert (route.header.subject, route.header.rows, route.header.revision) == ("route", 1, known["route"] + 1)
 

@@ -12,7 +12,7 @@ from sqlalchemy import inspect, select
 
 from emg.db import duties, schema
 from emg.db.engine import Database, DatabaseError
-from emg.db.models import JobRun, ScheduledJob
+from emg.db.models import JobRun, ScheduledJob, Setting
 from emg.errors import EmgError
 from emg.jobs import scheduler as module
 from emg.jobs.scheduler import Scheduler
@@ -234,6 +234,17 @@ def test_a_database_that_is_away_is_told_once_and_asked_again(
         "the lease is lost: the jobs are another scheduler's",
         "the database can be used again",
     ]
+
+
+def test_settings_that_can_not_be_are_told_once(
+    database: Database, scheduler: Scheduler, caplog: pytest.LogCaptureFixture
+) -> None:
+    with database.session() as session:
+        session.add(Setting(name="smtp_port", value="-1", updated=dt.datetime.now(dt.UTC)))
+    for _ in range(3):
+        scheduler._look()
+    told = [record.getMessage() for record in caplog.records if "not used" in record.getMessage()]
+    assert told == ["not used: setting (smtp_port): must be a whole number from 1 to 65535; 25 holds in its place"]
 
 
 def test_rows_that_changed_or_went_change_the_store(

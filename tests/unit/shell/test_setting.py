@@ -1,11 +1,12 @@
 """`emg setting`, on both databases."""
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
 
 from emg.db.engine import Database
-from emg.db.models import AuditLog
+from emg.db.models import AuditLog, Setting
 from emg.rules.setting_rows import SETTINGS
 from tests.shells import Run, shell
 
@@ -54,3 +55,15 @@ def test_what_can_not_be_is_refused(run: Run) -> None:
     ):  # fmt: skip
         result = run("setting", *argv)
         assert (result.code, word in result.err, result.out) == (code, True, ""), result
+
+
+def test_a_row_that_a_hand_has_put_there_wrongly_is_shown_with_its_reason(run: Run, database: Database) -> None:
+    with database.session() as session:
+        for name in ("keep_texts", "flavour"):
+            session.add(Setting(name=name, value="sweet", updated=dt.datetime.now(dt.UTC)))
+    shown = {row["name"]: row for row in run("setting", "list", "--json").json}
+    assert (shown["keep_texts"]["value"], shown["keep_texts"]["fault"]) == (
+        "90", "must be a whole number from 1 to 36500; 90 holds in its place",
+    )  # fmt: skip
+    assert shown["flavour"]["fault"] == "there is no such setting"
+    assert "Not used" in run("setting", "list").out
