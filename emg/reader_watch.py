@@ -144,7 +144,7 @@ class ReaderWatch:
         except msgspec.MsgspecError:
             log.error("the program that reads the database says what makes no sense: %r", line[:200])
             return
-        if told.failed and told.failed != self.failed:
+        if told.failed and told.failed != self.failed and self._answered:  # of the first look the gateway itself tells
             log.warning("%s; the tables stay as they are", told.failed)
         elif self.failed and not told.failed:
             log.info("the database can be used again")

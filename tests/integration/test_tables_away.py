@@ -46,7 +46,10 @@ def test_a_database_without_tables_is_a_sentence_that_says_what_to_do(tmp_path: 
         gateway.start()
     assert gateway.program is not None
     assert gateway.program.wait() == 1
-    assert "emg db upgrade" in gateway.program.printed()
+    (printed,) = gateway.program.printed().splitlines()
+    assert "emg db upgrade" in printed
+    (logged,) = [line for line in gateway.logs().splitlines() if " INFO " not in line]
+    assert "emg db upgrade" in logged
     gateway.close()
 
 
