@@ -5,72 +5,39 @@ sessions that come back are in at once). None means: ask `slow`, which keeps the
 first a look at what outlives a restart (`emg.engine.verified`, some milliseconds), then the hash. Where any account has a hash, every wrong login costs
 both, also that of a name that does not exist: the time tells nothing.
 
-The two have threads of their own, so that a flood of wrong passwords does not stand before customers who come back. At most `WAITING` logins wait
-for a hash and `RETURNING` for the quick look; beyond it `slow` raises `Busy`.
+The two have threads of their own, so that a flood of wrong passwords does not stand before customers who come back. Before each of them logins wait as
+long as they may, in turn by address (`emg.engine.comparing`); one that can't be decided within its time is told `Busy` as soon as that is known.
+Several logins of one account with one password cost one comparison.
 """
 
 import hashlib
 import hmac
 import logging
 import secrets
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TypeVar, cast
 
 import gevent
-from gevent.threadpool import ThreadPool
 
 from emg.config import hashes
+from emg.engine.comparing import Busy, Comparing
 from emg.engine.verified import Mark, Verified
-from emg.errors import EmgError
 
-THREADS = 2
-WAITING = 50
-"""At two threads and 0.15 s each the last one waits about four seconds."""
-RETURNING = 2000
-"""At two threads and 7 ms each the last one waits about seven seconds."""
+__all__ = ["Busy", "Passwords"]
+
+WAITING = 2000
+"""Logins that wait for either. With BINDTIMEOUT=30 time allows for some 400 hashes before the last one is due: the bound on memory is the outer one."""
+HASH_SECONDS = 0.15
+LOOK_SECONDS = 0.007
 SECONDS = 10.0
+"""For a login that has no time limit of its own."""
 REMEMBERED = 10_000
 SAVE_SECONDS = 5.0
 """So long after a login the file of those that were verified is written."""
 
-T = TypeVar("T")
 log = logging.getLogger("emg.engine")
-
-
-class Busy(EmgError):
-    """Too many logins are being looked at; nothing is known about this one."""
-
-
-class _Threads:
-    """Native threads, made when first needed, with a bound on who waits for them."""
-
-    def __init__(self, most: int) -> None:
-        self.waiting = 0
-        self._most = most
-        self._pool: ThreadPool | None = None
-
-    def run(self, work: Callable[..., T], *arguments: object) -> T:
-        """Do it there. Raises Busy."""
-        if self.waiting >= self._most:
-            raise Busy(f"{self.waiting} logins wait for their passwords to be compared")
-        if self._pool is None:
-            self._pool = ThreadPool(THREADS)
-        self.waiting += 1
-        try:
-            with gevent.Timeout(SECONDS):
-                return cast(T, self._pool.spawn(work, *arguments).get())
-        except gevent.Timeout:
-            raise Busy(f"a password was not compared within {SECONDS:g} s") from None
-        finally:
-            self.waiting -= 1
-
-    def close(self) -> None:
-        """Let the threads go."""
-        if self._pool is not None:
-            self._pool.kill()
-            self._pool = None
 
 
 class Passwords:
@@ -82,8 +49,8 @@ class Passwords:
         self._stored: tuple[str, ...] = ()
         self._nobody = ""
         """Some account's hash: what a name without one is compared with, to no effect but the time it takes. Empty: there are no hashes."""
-        self._hashing = _Threads(WAITING)
-        self._returning = _Threads(RETURNING)
+        self._hashing = Comparing(WAITING, HASH_SECONDS)
+        self._returning = Comparing(WAITING, LOOK_SECONDS)
         self._saver: gevent.Greenlet[..., None] | None = None
         self._verified: Verified | None = None
         if folder is not None:
@@ -106,21 +73,41 @@ class Passwords:
         right = hmac.compare_digest(given, stored.encode("latin-1", "replace")) and bool(stored)
         return right or (None if self._nobody else False)
 
-    def slow(self, account: str, stored: str, given: bytes) -> bool:
-        """The same with all the work. Raises Busy."""
+    def slow(
+        self, account: str, stored: str, given: bytes, address: str = "", seconds: float = SECONDS,
+        wanted: Callable[[], bool] = lambda: True,
+    ) -> bool:  # fmt: skip
+        """The same with all the work, which may wait for so long while it is `wanted`. Raises Busy."""
         real = hashes.is_hash(stored)
         verified = self._verified
-        right = verified is not None and self._returning.run(verified.agrees, verified.of(account, stored), given)
+        until = time.monotonic() + seconds
+
+        def early() -> bool | None:
+            """Nobody waits for it any more, or another login of the account was quicker."""
+            return self._outdated(account, stored, given, wanted)
+
+        right = False
+        if verified is not None:
+            right = self._returning.run(address, seconds, early, verified.agrees, verified.of(account, stored), given)
         if not right:
-            right = self._hashing.run(hashes.matches, stored if real else self._nobody, given)
-            if real and right and verified is not None:
-                self._keep(verified, self._returning.run(verified.make, account, stored, given))
+            seconds = max(until - time.monotonic(), 0.0)
+            against = stored if real else self._nobody
+            right = self._hashing.run(
+                address, seconds, early, _compared, account if real and verified is not None else "", against, given
+            )
         if not real or not right:
             return False
+        if verified is not None and isinstance(right, Mark):
+            self._keep(verified, right)
         self._known[self._mark(account, stored, given)] = None
         if len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
         return True
+
+    def _outdated(self, account: str, stored: str, given: bytes, wanted: Callable[[], bool]) -> bool | None:
+        if not wanted():
+            return False
+        return True if self._mark(account, stored, given) in self._known else None
 
     def _keep(self, verified: Verified, mark: Mark) -> None:
         verified.add(mark)
@@ -147,3 +134,10 @@ class Passwords:
         verified = self._verified
         if verified is not None and verified.changed:
             verified.save(verified.seal(), self._stored)
+
+
+def _compared(account: str, stored: str, given: bytes) -> Mark | bool:
+    """In a thread: is it the password of this hash? For an account the mark by which it is known after a restart."""
+    if not hashes.matches(stored, given):
+        return False
+    return Verified.make(account, stored, given) if account else True

@@ -31,6 +31,8 @@ from emg.wire.smpp.machine import Machine, Role
 from emg.wire.smpp.names import Status
 from emg.wire.smpp.pdus import Bind, BindReceiver, BindTransmitter, Pdu
 
+ANSWER_SECONDS = 0.5
+"""So long before its time is over a login is refused that could not be decided."""
 END_SECONDS = 1.0
 """For the answers that are due to a session whose account may not log in any more."""
 
@@ -207,7 +209,7 @@ class IncomingSession(Session):
             return
         right = self.engine.passwords.quick(bind.system_id, self._stored(bind), bind.password.encode("latin-1"))
         if right is None:
-            gevent.spawn(self._verify, bind)
+            gevent.spawn(self._verify, bind, now)
         else:
             self._decide(bind, right, now)
 
@@ -215,16 +217,23 @@ class IncomingSession(Session):
         user = self.engine.users.get(bind.system_id)
         return user.password if user is not None else ""
 
-    def _verify(self, bind: Bind) -> None:
+    def _undecided(self) -> bool:
+        """There is still somebody to be told."""
+        return self.driver.open and not self.machine.closing
+
+    def _verify(self, bind: Bind, now: float) -> None:
         """Compare with a hash, which takes its time; then decide, if there is still somebody to be told."""
-        stored = self._stored(bind)
+        stored, given = self._stored(bind), bind.password.encode("latin-1")
+        seconds = min(self.machine.bind_due, now + self.connector.timers.bind) - now - ANSWER_SECONDS
         try:
-            right = self.engine.passwords.slow(bind.system_id, stored, bind.password.encode("latin-1"))
+            right = self.engine.passwords.slow(
+                bind.system_id, stored, given, self.ip, max(seconds, ANSWER_SECONDS), self._undecided
+            )
         except Busy as error:
             self.complain("refused as %r: %s", bind.system_id, error)
             self._refuse_bind(bind, Status.RBINDFAIL)
             return
-        if self.driver.open and not self.machine.closing:
+        if self._undecided():
             self._decide(bind, right and stored == self._stored(bind), time.monotonic())
 
     def _decide(self, bind: Bind, right: bool, now: float) -> None:

@@ -107,6 +107,11 @@ class Link:
         """The peer understands optional parameters (interface version 3.4 and later)."""
         return self.version >= Version.V34
 
+    @property
+    def bind_due(self) -> float:
+        """When the session ends unless it is bound by then; inf: it is."""
+        return self._bind_due
+
     def next_deadline(self) -> float:
         """When to call `tick` at the latest; inf: never. It may be earlier than need be, then that `tick` does nothing."""
         return self._due

@@ -79,16 +79,135 @@ def test_others_go_on_while_a_hash_is_compared(passwords, stored, gate):
     assert asked.get(timeout=10) is True
 
 
-def test_what_is_remembered_and_what_waits_is_bounded(passwords, stored, monkeypatch):
+def test_what_is_remembered_is_bounded(passwords, stored, monkeypatch):
     passwords.configure([stored])
     monkeypatch.setattr(hashes, "matches", lambda against, given: True)
     monkeypatch.setattr(module, "REMEMBERED", 3)
     for number in range(5):
         assert passwords.slow(f"a{number}", stored, b"secret")
     assert [passwords.quick(f"a{number}", stored, b"secret") for number in range(5)] == [None, None, True, True, True]
-    monkeypatch.setattr(module, "WAITING", 0)
-    with pytest.raises(Busy):
-        Passwords().slow("a9", stored, b"secret")
+
+
+# -- who waits
+
+
+@pytest.fixture
+def turns(passwords, stored, monkeypatch):
+    """Comparisons of "right" are quick once the gate is open; gives it, and whom they were made for, in order."""
+    opened, compared = threading.Event(), []
+    monkeypatch.setattr(hashes, "matches", lambda _, given: opened.wait(10) and (compared.append(given) or True))
+    passwords.configure([stored])
+    yield opened, compared
+    opened.set()
+
+
+def logins(passwords, stored, count, address, *, seconds=60.0, **more):
+    """So many at once, each of an account of its own, which are all as it is now."""
+    started = [
+        gevent.spawn(told, passwords, f"{address}-{number}", stored, f"{address}-{number}".encode(), address, seconds, **more)
+        for number in range(count)
+    ]  # fmt: skip
+    gevent.sleep(0)
+    return started
+
+
+def told(passwords, *arguments, **more):
+    try:
+        return passwords.slow(*arguments, **more)
+    except Busy as error:
+        return str(error)
+
+
+def test_five_hundred_first_logins_wait_as_long_as_they_may(passwords, stored, turns):
+    gate, compared = turns
+    asked = logins(passwords, stored, 500, "10.0.0.1")
+    assert not any(each.ready() for each in asked)
+    gate.set()
+    gevent.joinall(asked)
+    assert [each.value for each in asked] == [True] * 500
+    assert len(compared) == 500
+
+
+def test_who_cannot_be_decided_in_time_is_told_so_at_once(passwords, stored, turns):
+    gate, _ = turns
+    asked = logins(passwords, stored, 500, "10.0.0.1", seconds=30.0)
+    busy = [each for each in asked if each.ready()]
+    assert 395 <= len(asked) - len(busy) <= 400, "two threads, 0.15 s each"
+    assert all("wait for their passwords" in each.value for each in busy)
+    gate.set()
+    gevent.joinall(asked)
+    late = logins(passwords, stored, 1, "10.0.0.2", seconds=30.0)
+    gevent.joinall(late)
+    assert late[0].value is True
+
+
+def test_a_flood_from_one_address_takes_one_place_in_turn(passwords, stored, turns):
+    gate, compared = turns
+    flood = logins(passwords, stored, 450, "6.6.6.6", seconds=30.0)
+    honest = logins(passwords, stored, 3, "10.0.0.1", seconds=30.0) + logins(
+        passwords, stored, 1, "10.0.0.2", seconds=30.0
+    )
+    assert not any(each.ready() for each in honest)
+    gate.set()
+    gevent.joinall(flood + honest)
+    assert [each.value for each in honest] == [True] * 4
+    places = [place for place, given in enumerate(compared) if given.startswith(b"10.")]
+    assert max(places) <= 12, "two were being compared, then it is address after address"
+
+
+def test_where_there_is_no_room_the_flood_gives_way(passwords, stored, turns):
+    gate, _compared = turns
+    passwords._hashing._most = 5
+    flood = logins(passwords, stored, 2, "6.6.6.6")
+    gevent.sleep(0.01)
+    assert passwords._hashing.waiting == 0, "they are being compared"
+    flood += logins(passwords, stored, 6, "6.6.6.6")
+    honest = logins(passwords, stored, 2, "10.0.0.1")
+    gate.set()
+    gevent.joinall(flood + honest)
+    assert [each.value for each in honest] == [True, True]
+    assert [each.value is True for each in flood] == [True] * 5 + [False] * 3
+    assert all("needed the place" in each.value for each in flood[5:7])
+    assert "wait for their passwords" in flood[7].value
+    assert passwords._hashing.waiting == 0
+
+
+def test_sessions_of_one_account_cost_one_comparison(passwords, stored, turns):
+    gate, compared = turns
+    asked = [gevent.spawn(passwords.slow, "acme", stored, b"secret", "10.0.0.1") for _ in range(20)]
+    gevent.sleep(0)
+    gate.set()
+    gevent.joinall(asked, raise_error=True)
+    assert [each.value for each in asked] == [True] * 20
+    assert len(compared) <= 2, "two were looked at at once"
+
+
+def test_what_nobody_waits_for_is_not_compared(passwords, stored, turns):
+    gate, compared = turns
+    here = [True]
+    asked = logins(passwords, stored, 20, "10.0.0.1", wanted=lambda: here[0])
+    here[0] = False
+    gate.set()
+    gevent.joinall(asked)
+    assert len(compared) <= 2
+    assert passwords._hashing.waiting == 0
+
+
+def test_a_time_that_is_over_frees_the_place(passwords, stored, turns):
+    asked = logins(passwords, stored, 2, "10.0.0.1") + logins(passwords, stored, 1, "10.0.0.2", seconds=0.5)
+    gevent.joinall(asked[2:])
+    assert "not compared within 0.5 s" in asked[2].value
+    assert passwords._hashing.waiting == 0
+    turns[0].set()
+    gevent.joinall(asked)
+
+
+def test_who_waits_when_the_gateway_stops_is_told(passwords, stored, turns):
+    asked = logins(passwords, stored, 3, "10.0.0.1")
+    turns[0].set()
+    passwords._hashing.close()
+    gevent.joinall(asked[2:])
+    assert asked[2].value == "the gateway stops"
 
 
 def test_what_was_verified_outlives_a_restart_and_costs_little_then(tmp_path, stored, monkeypatch):
