@@ -104,12 +104,18 @@ class IncomingConnector:
         self.listener = None
 
     def _make_room(self) -> bool:
-        """End the connection that has waited longest without a bind: whoever means to bind has done so long before."""
+        """End a connection that is not bound: the oldest of the address that has most of them.
+
+        Whoever means to bind has done so long before, but for those whose passwords are being compared: a flood must not push these out.
+        """
+        unbound: dict[str, list[IncomingSession]] = {}
         for session in self._sessions.values():
             if not session.account and session.driver.open:
-                session.close("another one needed the place")
-                return True
-        return False
+                unbound.setdefault(session.ip, []).append(session)
+        if not unbound:
+            return False
+        max(unbound.values(), key=len)[0].close("another one needed the place")
+        return True
 
     def sessions(self) -> list[Session]:
         """Those that stand, bound or not."""
