@@ -5,16 +5,16 @@ brought to the gateway's own count, in the transaction that notes the gap, and t
 of the ledger is the balance again, and both are what the gateway goes by. `enter` and `unseen` are the recorder's, the rest is people's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, select, update
 from sqlalchemy.orm import Session
 
 from emg.db import audit, changes
 from emg.db.audit import Actor
-from emg.db.log_dialects import Dialect
+from emg.db.log_dialects import CHUNK, Dialect
 from emg.db.log_tables import Gap, Row, Spot, text_of_time
-from emg.db.models import LogGap
+from emg.db.models import Account, LogGap, RouteLog, Status
 from emg.rules.rows import fault
 
 WHO = "recorder"
@@ -70,6 +70,24 @@ def unseen(connection: Connection, dialect: Dialect, node: int) -> list[Gap]:
 def shown(moment: str | None) -> str:
     """A time for a sentence, to the second, in UTC; without one: the beginning."""
     return f"{moment.partition('.')[0]} UTC" if moment is not None else "the beginning"
+
+
+# -- an older copy of a spool
+
+
+def states(session: Session, ids: Sequence[int]) -> dict[int, Status]:
+    """How the messages stand that the log has rows of."""
+    found: dict[int, Status] = {}
+    for start in range(0, len(ids), CHUNK):
+        chosen = ids[start : start + CHUNK]
+        rows = session.execute(select(RouteLog.id, RouteLog.status).where(RouteLog.id.in_(chosen)))
+        found |= {row[0]: row[1] for row in rows}
+    return found
+
+
+def charged(session: Session) -> dict[int, int]:
+    """Account's id → what it was charged, as far as the log knows."""
+    return {row[0]: row[1] for row in session.execute(select(Account.id, Account.charged))}
 
 
 # -- what people do

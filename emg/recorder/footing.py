@@ -44,12 +44,12 @@ class Footing:
         places = self._writer.positions(self._node)
         for place in places:
             if place.spool == head.identity:
-                self._compare(place, head.last)
+                self.compare(place, head.last)
                 return head.identity, place.seq
         return head.identity, self._begin(head.identity, places)
 
-    def _compare(self, place: Place, last: int) -> None:
-        """Raises OlderCopy."""
+    def compare(self, place: Place, last: int) -> None:
+        """Is the log's last row of this spool (whose own last one is `last`) what stands in it? Raises OlderCopy."""
         number, path = place.seq, self._source.path
         if number > last:
             raise OlderCopy(

@@ -15,6 +15,7 @@ from pathlib import Path
 from emg.config.load import load
 from emg.engine.program_log import ProgramLog
 from emg.errors import EmgError
+from emg.recorder.acceptance import accept
 from emg.recorder.loop import Recorder
 
 LOCK = "recorder.lock"
@@ -27,13 +28,25 @@ def main(argv: list[str]) -> int:
         prog="emg recorder", description="Write the gateway's events into the message log."
     )
     parser.add_argument("-c", "--config", default="/etc/emg/server.cfg", help="configuration (default: %(default)s)")
-    config = load(parser.parse_args(argv).config)
+    parser.add_argument(
+        "--accept-spool",
+        action="store_true",
+        help="do no more than this: take the spool, which was put back from an older copy, as the one that holds from now on"
+        " (the gateway and the recorder have to be stopped; see docs/database.md)",
+    )
+    arguments = parser.parse_args(argv)
+    config = load(arguments.config)
     if config.database is None:
         raise EmgError("DATABASE is not set: there is no message log to write")
     os.umask(0o027)  # messages and logs are nobody else's
     lock = _lock(Path(config.spooldir))
     file = ProgramLog(config, "recorder")
     try:
+        if arguments.accept_spool:
+            done = accept(config)
+            log.warning("%s", done)
+            print(done)
+            return 0
         recorder = Recorder(config)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: recorder.stop())

@@ -1,20 +1,26 @@
-"""`emg db upgrade|check|show`: make the database's tables or bring them up to date, and look at them.
+"""`emg db upgrade|check|show|gaps|acknowledge`: make the database's tables or bring them up to date, look at them, and at what is missing in the log.
 
 `upgrade` on an empty database also makes the first administrator, role `owner`, and shows his password once: only its hash is kept. It can
 be run at any time and by several at once; where there is nothing to do it changes nothing. Run it before the programs of a new version start.
 """
 
+import argparse
 from typing import Any
 
 from emg.config import hashes
-from emg.db import partitions, people, schema, sizes
-from emg.db.models import Role
+from emg.db import log_gaps, partitions, people, schema, sizes
+from emg.db.models import LogGap, Role
 from emg.rules.rows import RowFaults
 from emg.shell.common import EXIT_ERROR, EXIT_OK, Call, Command, generated_password, no_arguments, run
 
 ADMINISTRATOR = "admin"
 DAYS_AHEAD = 14
 """Partitions of the log that are made with the tables; the scheduler keeps it at that."""
+GAPS = (
+    ("Gap", "id"), ("Node", "node"), ("Why", "kind"), ("Whole until", "since"), ("Whole again from", "until"), ("From row", "first"),
+    ("To row", "last"), ("Found", "found"), ("Accounts corrected", "corrected"), ("Acknowledged", "acknowledged"), ("By", "acknowledged_by"),
+    ("Note", "note"),
+)  # fmt: skip
 COLUMNS = (
     ("Table", "table"), ("Rows", "rows"), ("Bytes", "bytes"), ("Partitions", "partitions"), ("First day", "from"), ("Until", "until"),
 )  # fmt: skip
@@ -83,10 +89,47 @@ def show(call: Call) -> None:
     call.table(rows, COLUMNS, "\nTables")
 
 
+def gaps(call: Call) -> None:
+    """What is missing in the message log, and why."""
+    with call.database.session() as session:
+        rows = [_gap(gap) for gap in log_gaps.listing(session, everything=call.arguments.all)]
+    call.table(rows, GAPS)
+
+
+def _gap(gap: LogGap) -> dict[str, Any]:
+    return {
+        "id": gap.id, "node": gap.node, "kind": gap.kind.value, "since": gap.since, "until": gap.until, "first": gap.first,
+        "last": gap.last or None, "found": gap.found, "corrected": gap.corrected, "acknowledged": gap.acknowledged,
+        "acknowledged_by": gap.acknowledged_by, "note": gap.note,
+    }  # fmt: skip
+
+
+def acknowledge(call: Call) -> None:
+    """Say that a gap has been seen: nobody is told of it any more."""
+    number = call.arguments.number
+    with call.database.session() as session:
+        news = log_gaps.acknowledge(session, call.actor, number, call.arguments.note)
+    call.say(
+        {"gap": number, "done": news},
+        f"gap {number} is acknowledged" if news else f"gap {number} was acknowledged already",
+    )
+
+
+def _gaps_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--all", action="store_true", help="also those that have been acknowledged")
+
+
+def _acknowledge_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("number", metavar="GAP", type=int, help="its number, as `emg db gaps` shows it")
+    parser.add_argument("--note", default="", help="what was found out, to stand beside it")
+
+
 COMMANDS = {
     "upgrade": Command(upgrade, no_arguments, "make the tables, or bring them up to date", checked=False),
     "check": Command(check, no_arguments, "does the database fit this version: exit code 0 or 1", checked=False),
     "show": Command(show, no_arguments, "the tables and how large they are"),
+    "gaps": Command(gaps, _gaps_arguments, "what is missing in the message log, until it is acknowledged"),
+    "acknowledge": Command(acknowledge, _acknowledge_arguments, "say that a gap has been seen"),
 }
 
 

@@ -81,21 +81,21 @@ def open_spool(folder: str, node: int) -> tuple[Spool, Recovered]:
         path.mkdir(mode=0o750, parents=True, exist_ok=True)
     except OSError as error:
         raise SpoolError(f"the spool folder {folder} cannot be made: {error.strerror}") from error
-    lock = _lock(path)
+    handle = lock(path)
     try:
         os.close(os.open(path / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640))  # messages are not for everybody
         db, recovered = _open_or_set_aside(path / FILE)
         next_id = _begin(db)
         identity = outbox.identify(db, path)
     except (sqlite3.Error, OSError) as error:
-        os.close(lock)
+        os.close(handle)
         raise SpoolError(f"the spool {path / FILE} cannot be opened: {error}") from error
     except SpoolError:
-        os.close(lock)
+        os.close(handle)
         raise
     queues = {name: number for number, name in db.execute("SELECT number, name FROM queue")}
     spool = Spool(db, Journal(0), str(path / FILE), node, next_id, queues)
-    spool.on_close.append(lambda: os.close(lock))
+    spool.on_close.append(lambda: os.close(handle))
     spool.identity = identity
     spool.outbox_events, spool.outbox_last = outbox.count(db)
     return spool, recovered
@@ -103,12 +103,23 @@ def open_spool(folder: str, node: int) -> tuple[Spool, Recovered]:
 
 def _begin(db: sqlite3.Connection) -> int:
     """Note that the spool is in use, and reserve the first ids: what is recovered may need some before the first commit."""
-    next_id = _setting(db, "next_id", 1)
+    next_id = max(_setting(db, "next_id", 1), by_clock())
     db.execute("INSERT OR REPLACE INTO setting VALUES ('clean', 0), ('next_id', ?)", (next_id + BLOCK,))
     return next_id
 
 
-def _lock(path: Path) -> int:
+def by_clock() -> int:
+    """A counter above all that were given out before now, by whatever copy of the spool: nobody gives out a hundred thousand ids a second for years.
+
+    So a spool that was put back from an older copy, or lost and made anew, gives no id twice. 0 where the clock is out of its mind: a counter has
+    15 digits.
+    """
+    counter = int(time.time() * 100_000)
+    return counter if counter < SPACE // 2 else 0
+
+
+def lock(path: Path) -> int:
+    """Be the one who has the spool in this folder open, until the file that this gives is closed. Raises SpoolError."""
     try:
         handle = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     except OSError as error:
@@ -264,8 +275,7 @@ def _guess_next_id(db: sqlite3.Connection) -> None:
         "SELECT max(m) FROM (SELECT max(id) AS m FROM message UNION SELECT max(highest) FROM outbox)"
     ).fetchone()
     seen = (highest or 0) % SPACE
-    by_clock = int(time.time() * 100_000)  # nobody gives out a hundred thousand ids a second for years
-    db.execute("INSERT OR REPLACE INTO setting VALUES ('next_id', ?)", (max(seen + 100_000_000, by_clock),))
+    db.execute("INSERT OR REPLACE INTO setting VALUES ('next_id', ?)", (max(seen + 100_000_000, by_clock()),))
 
 
 def _setting(db: sqlite3.Connection, name: str, default: int) -> int:

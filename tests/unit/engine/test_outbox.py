@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from emg.engine.outbox import Outbox
+from emg.engine.outbox import TRIM_SILENCE, Outbox
 from emg.errors import ControlError, SpoolError
 from tests.engines import SmallEngine, SmallGateway
 
@@ -53,6 +53,32 @@ def test_with_a_database_only_what_is_recorded_goes(recording):
     assert left(recording) == list(range(5, 13))
     tick(recording, 3)
     assert recording.spool.outbox_events == 800
+
+
+def test_nothing_is_trimmed_while_the_recorder_is_away(recording, monkeypatch):
+    """Somebody may be putting back the database: then they are wanted once more."""
+    commit(recording, 12, 100)
+    recording.engine.outbox.told(12, recording.spool.identity)
+    recording.engine.outbox._told_at -= TRIM_SILENCE
+    tick(recording, 3)
+    assert len(left(recording)) == 12
+    recording.engine.outbox.told(12, recording.spool.identity)
+    tick(recording, 3)
+    assert len(left(recording)) < 12
+
+
+def test_what_the_recorder_wants_somebody_to_see_is_shown_and_logged_once(recording, caplog):
+    commit(recording, 3, 1)
+    told = recording.engine.outbox
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            told.told(3, recording.spool.identity, "events are missing")
+        assert told.status(recording.config)["notice"] == "events are missing"
+        told.told(None, recording.spool.identity, "an older copy")
+        assert (told.notice, told.recorded) == ("an older copy", 3)
+        told.told(3, recording.spool.identity)
+    assert caplog.text.count("the recorder says: events are missing") == 1
+    assert told.notice == ""
 
 
 def test_what_another_spools_recorder_says_counts_for_nothing(recording):

@@ -54,8 +54,8 @@ def add_account(database, number, name="acme", customer=None, currency="EUR"):
         if customer is not None:
             session.execute(
                 text(
-                    "INSERT INTO customer (id, name, organisation_number, address, country, email, technical_contact, currency, vat, payment_days,"
-                    " daily_report, locked, note, created, updated) VALUES (:id, :name, '', '', '', '', '', 'EUR', 0, 30, 0, 0, '', :now, :now)"
+                    "INSERT INTO customer (id, name, organisation_number, vat_number, reference, address, country, email, technical_contact, currency, vat, payment_days,"
+                    " daily_report, locked, note, created, updated) VALUES (:id, :name, '', '', '', '', '', '', '', 'EUR', 0, 30, 0, 0, '', :now, :now)"
                 ),
                 {"id": customer, "name": f"customer {customer}", "now": NOW},
             )
@@ -161,9 +161,9 @@ def make_spool(folder: Path, rows: Iterable[list[events.Any]] = ()) -> Path:
     return folder / "spool.db"
 
 
-def add_rows(db, rows):
+def add_rows(db, rows, at=NOON):
     for happened in rows:
         db.execute(
             "INSERT INTO outbox (at, lowest, highest, count, body) VALUES (?,1,1,?,?)",
-            (int(NOON), len(happened), b"".join(map(events.encode, happened))),
+            (int(at), len(happened), b"".join(map(events.encode, happened))),
         )

@@ -3,11 +3,12 @@
 import os
 import shutil
 import sqlite3
+import time
 
 import pytest
 
 from emg.errors import SpoolError
-from emg.spool import schema
+from emg.spool import opening, schema
 from emg.spool.schema import DEFERRED, SPILLED
 from tests.unit.spool.spools import Folder, commit, keep, message, ticket
 
@@ -113,6 +114,25 @@ def test_ids_are_given_once_whatever_dies(folder):
         assert all(number // 10**15 == 1 for number in numbers)
         seen.update(numbers)
         folder.crash()
+
+
+def test_ids_are_given_once_though_an_older_copy_is_put_back(folder, tmp_path, monkeypatch):
+    """Or a new spool takes the place of one that was lost."""
+    spool, _ = folder.open()
+    folder.crash()
+    old = folder.path
+    numbers = {spool.next_id() for _ in range(1000)}
+    later = time.time() + 1
+    monkeypatch.setattr(opening.time, "time", lambda: later)
+    folder.path = tmp_path / "new"
+    assert folder.open()[0].next_id() > max(numbers)
+    folder.path = old
+    assert folder.open()[0].next_id() > max(numbers)
+
+
+def test_a_clock_that_is_out_of_its_mind_makes_no_ids_of_another_node(folder, monkeypatch):
+    monkeypatch.setattr(opening.time, "time", lambda: 4e11)
+    assert folder.open()[0].next_id() == 10**15 + 1
 
 
 def test_ids_go_on_beyond_a_block(folder):
