@@ -13,6 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from emg.control.routes import Connector, Gateway, Request, Route, Text
+from emg.engine import inspection
 
 if TYPE_CHECKING:
     from emg.control.server import Api
@@ -113,7 +114,10 @@ class _Gateway(Collector):
 
     def _queues(self) -> Iterator[Metric]:
         sums: dict[str, list[int]] = {}
-        for lane in self._gateway.engine.lanes.by_name.values():
+        engine = self._gateway.engine
+        for lane in engine.lanes.by_name.values():
+            if inspection.is_gone(engine, lane):
+                continue
             row = sums.setdefault(lane.name.partition("/")[0], [0, 0, 0])
             row[0] += lane.size
             row[1] += lane.in_flight

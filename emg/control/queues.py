@@ -23,14 +23,18 @@ LIST_LIMIT = 1000
 def find(api: "Api", name: str) -> Lane:
     """Raises ControlError 404."""
     lane = api.engine.lanes.by_name.get(name)
-    if lane is None:
+    if lane is None or (inspection.is_gone(api.engine, lane) and name not in api.operations.sweeps):
         raise ControlError(f"there is no queue {name}", 404)
     return lane
 
 
 def listing(api: "Api", _request: Request) -> dict[str, Any]:
-    """All queues, the longest first; those that are empty and an account's are left out."""
-    lanes = [lane for lane in api.engine.lanes.by_name.values() if lane.size or "/" not in lane.name or lane.held]
+    """All queues, the longest first; those that are empty and an account's, or of a connector that is gone, are left out."""
+    lanes = [
+        lane
+        for lane in api.engine.lanes.by_name.values()
+        if lane.size or (("/" not in lane.name or lane.held) and not inspection.is_gone(api.engine, lane))
+    ]
     lanes.sort(key=lambda lane: (-lane.size, lane.name))
     return {
         "queues": [inspection.queue_row(api.engine, lane) for lane in lanes[:LIST_LIMIT]],

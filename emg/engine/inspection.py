@@ -22,11 +22,17 @@ def port_of(engine: Engine, lane: Lane) -> Port | None:
     return engine.ports.get(lane.name.partition("/")[0])
 
 
+def is_gone(engine: Engine, lane: Lane) -> bool:
+    """An empty queue whose connector does not exist any more: nobody needs to see it."""
+    return not lane.size and port_of(engine, lane) is None
+
+
 def queue_row(engine: Engine, lane: Lane) -> dict[str, Any]:
     """A queue in one line."""
     oldest = min((message.accepted for message in lane.waiting.values()), default=0.0)
     return {
         "queue": lane.name,
+        "connector_exists": port_of(engine, lane) is not None,
         "size": lane.size,
         "in_memory": len(lane.waiting),
         "in_flight": lane.in_flight,
@@ -72,6 +78,8 @@ def why_waiting(engine: Engine, lane: Lane) -> str:
     """In words: what the next message of this queue waits for; empty when nothing waits."""
     if not lane.size:
         return ""
+    if port_of(engine, lane) is None:
+        return "its connector is gone: move or clear it"
     if lane.held:
         return "on hold: release it"
     obstacle = _obstacle(engine, lane)
@@ -97,8 +105,7 @@ def why_waiting(engine: Engine, lane: Lane) -> str:
 def _obstacle(engine: Engine, lane: Lane) -> str:
     """Why nobody empties it, if nobody does."""
     port = port_of(engine, lane)
-    if port is None:
-        return "its connector is gone: move or clear it"
+    assert port is not None, "that its connector is gone was told before"
     if port.stopped:
         return "the connector was stopped by an operator: start it"
     if not port.can_send:

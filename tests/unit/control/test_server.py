@@ -204,6 +204,24 @@ def test_queues_are_listed_moved_and_cleared(gateway: SmallGateway) -> None:
     assert good(gateway, "GET", "/queues/customers/acme")["size"] == 100, "the reports"
 
 
+def test_the_queue_of_a_connector_that_is_gone_is_seen_while_it_holds_something(gateway: SmallGateway) -> None:
+    gateway.small.submit(3)
+    for name in ("one", "two"):
+        del gateway.engine.ports[name]
+        del gateway.connectors[name]
+    gateway.engine.lanes.get("customers/other")
+    gateway.engine.lanes.get("removed/acme").held = True
+    listed = {row["queue"]: row for row in good(gateway, "GET", "/queues")["queues"]}
+    assert listed.keys() == {"one", "customers"}
+    assert [row["connector_exists"] for row in listed.values()] == [False, True]
+    assert listed["one"]["waits_for"] == "its connector is gone: move or clear it"
+    assert gateway.ask("GET", "/queues/two")[0] == 404
+    assert 'connector="two"' not in gateway.ask("GET", "/metrics")[1]
+    assert good(gateway, "POST", "/queues/one/clear", {})["messages"] == 3
+    assert good(gateway, "GET", "/queues/one")["operation"]["complete"], "how it went can still be asked for"
+    assert "one" not in {row["queue"] for row in good(gateway, "GET", "/queues")["queues"]}
+
+
 def test_a_message_is_followed_and_cancelled(gateway: SmallGateway) -> None:
     (number,) = gateway.small.submit(1)
     assert good(gateway, "GET", f"/messages/{number}")["state"] == "queued"
