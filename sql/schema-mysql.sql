@@ -52,6 +52,8 @@ CREATE TABLE customer (
 	name VARCHAR(128) NOT NULL,
 	number VARCHAR(32),
 	organisation_number VARCHAR(32) NOT NULL,
+	vat_number VARCHAR(32) NOT NULL,
+	reference VARCHAR(128) NOT NULL,
 	address TEXT NOT NULL,
 	country VARCHAR(2) NOT NULL,
 	email VARCHAR(255) NOT NULL,
@@ -366,7 +368,7 @@ CREATE INDEX ix_account_customer_id ON account (customer_id);
 
 CREATE TABLE api_key (
 	id BIGINT NOT NULL AUTO_INCREMENT,
-	name VARCHAR(255) NOT NULL,
+	name VARCHAR(64) NOT NULL,
 	prefix VARCHAR(12) NOT NULL,
 	key_hash VARCHAR(64) NOT NULL,
 	customer_id BIGINT,
@@ -378,6 +380,7 @@ CREATE TABLE api_key (
 	created DATETIME(6) NOT NULL,
 	created_by VARCHAR(128) NOT NULL,
 	CONSTRAINT pk_api_key PRIMARY KEY (id),
+	CONSTRAINT uq_api_key_name UNIQUE (name),
 	CONSTRAINT uq_api_key_key_hash UNIQUE (key_hash),
 	CONSTRAINT fk_api_key_customer_id FOREIGN KEY(customer_id) REFERENCES customer (id) ON DELETE CASCADE
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
@@ -415,7 +418,11 @@ CREATE TABLE invoice (
 	customer_name VARCHAR(255) NOT NULL,
 	customer_number VARCHAR(32) NOT NULL,
 	organisation_number VARCHAR(32) NOT NULL,
+	vat_number VARCHAR(32) NOT NULL,
+	reference VARCHAR(128) NOT NULL,
 	address TEXT NOT NULL,
+	country VARCHAR(2) NOT NULL,
+	payment_days INTEGER NOT NULL,
 	issued DATETIME(6),
 	due DATE,
 	note TEXT NOT NULL,

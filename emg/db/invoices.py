@@ -153,11 +153,12 @@ def _set(invoice: Invoice, values: Mapping[str, Any]) -> None:
         setattr(invoice, name, value)
 
 
-def _customer_of(customer: Customer) -> dict[str, str]:
+def _customer_of(customer: Customer) -> dict[str, Any]:
     """Who he is now, for the columns that keep it."""
     return {
         "customer_name": customer.name, "customer_number": customer.number or "",
-        "organisation_number": customer.organisation_number, "address": customer.address,
+        "organisation_number": customer.organisation_number, "vat_number": customer.vat_number, "reference": customer.reference,
+        "address": customer.address, "country": customer.country, "payment_days": customer.payment_days,
     }  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from openpyxl.utils import get_column_letter
 
 from emg.db.models import Invoice, InvoiceKind, InvoiceStatus
 from emg.jobs import invoice_pdf
-from emg.rules import money
+from emg.rules import countries, money
 
 LINE: Final = ("account", "network", "prefix", "description", "messages", "parts", "unit_price", "amount")
 MONEY: Final = frozenset({"unit_price", "amount"})
@@ -32,13 +32,18 @@ class Seller(NamedTuple):
     name: str = ""
     address: str = ""
     number: str = ""
+    vat_number: str = ""
     text: str = ""
 
 
 def seller(settings: dict[str, Any]) -> Seller:
     """Out of all settings."""
     return Seller(
-        settings["company_name"], settings["company_address"], settings["company_number"], settings["invoice_text"]
+        settings["company_name"],
+        settings["company_address"],
+        settings["company_number"],
+        settings["company_vat_number"],
+        settings["invoice_text"],
     )
 
 
@@ -61,7 +66,8 @@ def row(invoice: Invoice) -> dict[str, Any]:
     return {
         "id": invoice.id, "number": invoice.number, "kind": invoice.kind.value, "status": invoice.status.value,
         "credits_id": invoice.credits_id, "customer": invoice.customer_name, "customer_number": invoice.customer_number,
-        "organisation_number": invoice.organisation_number, "address": invoice.address,
+        "organisation_number": invoice.organisation_number, "vat_number": invoice.vat_number, "reference": invoice.reference,
+        "address": invoice.address, "country": invoice.country, "payment_days": invoice.payment_days,
         "period_start": invoice.period_start.isoformat(), "period_end": invoice.period_end.isoformat(),
         "currency": invoice.currency, "vat": money.show(invoice.vat * 10_000, 0), **amounts,
         "issued": _date(invoice.issued), "due": _date(invoice.due), "note": invoice.note,
@@ -81,7 +87,10 @@ def _date(value: dt.datetime | dt.date | None) -> str | None:
 
 
 def _csv(invoice: Invoice, _by: Seller) -> bytes:
-    head = ("number", "customer", "period_start", "period_end", "currency")
+    head = (
+        "number", "issued", "due", "customer", "customer_number", "organisation_number", "vat_number", "country", "reference",
+        "period_start", "period_end", "currency",
+    )  # fmt: skip
     about = row(invoice)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
@@ -136,13 +145,16 @@ def _lines_sheet(book: Any, invoice: Invoice) -> None:
 
 def _about_sheet(book: Any, invoice: Invoice, by: Seller) -> None:
     sheet = book.create_sheet("Invoice")
-    sheet.column_dimensions["A"].width, sheet.column_dimensions["B"].width = 22, 48
+    sheet.column_dimensions["A"].width, sheet.column_dimensions["B"].width = 32, 48
+    credited = invoice.kind is InvoiceKind.CREDIT_NOTE
     facts: list[tuple[str, Any]] = [
         (invoice_pdf.title(invoice), invoice.number if invoice.number is not None else "draft"),
-        ("From", by.name), ("Number of the sender", by.number), ("Customer", invoice.customer_name),
-        ("Customer number", invoice.customer_number), ("Organisation number", invoice.organisation_number), ("Address", invoice.address),
-        ("Period from", invoice.period_start), ("Period to", invoice.period_end), ("Date", invoice.issued and invoice.issued.date()),
-        ("Due", invoice.due), ("Currency", invoice.currency), ("Net", Decimal(invoice.net)), ("VAT %", invoice.vat / 100),
+        ("From", by.name), ("Address of the sender", by.address), ("Registration number of the sender", by.number),
+        ("VAT number of the sender", by.vat_number), ("Customer", invoice.customer_name), ("Customer number", invoice.customer_number),
+        ("Registration number", invoice.organisation_number), ("VAT number", invoice.vat_number), ("Address", invoice.address),
+        ("Country", countries.name(invoice.country)), ("Your reference", invoice.reference), ("Period from (UTC)", invoice.period_start),
+        ("Period to (UTC)", invoice.period_end), ("Date", invoice.issued and invoice.issued.date()),
+        ("Payment terms", invoice_pdf.terms(invoice)), ("Due", None if credited else invoice.due), ("Currency", invoice.currency), ("Net", Decimal(invoice.net)), ("VAT %", invoice.vat / 100),
         ("VAT", Decimal(invoice.vat_amount)), ("Rounding", Decimal(invoice.rounding)), ("Total", Decimal(invoice.total)), ("Note", invoice.note),
     ]  # fmt: skip
     for number, (head, value) in enumerate(facts, 1):

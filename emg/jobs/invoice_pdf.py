@@ -5,7 +5,7 @@ Nothing depends on when it is made: the same invoice gives the same file. A draf
 """
 
 import logging
-from typing import Final
+from typing import Final, NamedTuple
 
 from fpdf import FPDF
 from fpdf.enums import TableBordersLayout, TextEmphasis, VAlign
@@ -13,7 +13,7 @@ from fpdf.fonts import FontFace
 
 from emg.db.models import Invoice, InvoiceKind, InvoiceStatus
 from emg.jobs import fonts
-from emg.rules import invoicing, money
+from emg.rules import countries, invoicing, money
 
 MARGIN: Final = 18.0
 BOTTOM: Final = 24.0
@@ -30,6 +30,14 @@ logging.getLogger("fontTools").setLevel(logging.ERROR)  # it tells of each table
 def title(invoice: Invoice) -> str:
     """What it is."""
     return "Credit note" if invoice.kind is InvoiceKind.CREDIT_NOTE else "Invoice"
+
+
+def terms(invoice: Invoice) -> str:
+    """When it is to be paid, as people agreed on it; empty for a credit note."""
+    if invoice.kind is InvoiceKind.CREDIT_NOTE:
+        return ""
+    days = invoice.payment_days
+    return f"{days} {'day' if days == 1 else 'days'}" if days else "at once"
 
 
 SPACE: Final = "\u00a0"
@@ -77,16 +85,33 @@ class _Page(FPDF):
         self.cell(0, 5, f"Page {self.page_no()} of {{nb}}", align="R")
 
 
-def write(invoice: Invoice, name: str, address: str, number: str, text: str) -> bytes:
+class _Party(NamedTuple):
+    """Who stands on the first page."""
+
+    name: str
+    address: str
+    country: str
+    number: str
+    vat_number: str
+
+    @property
+    def lines(self) -> str:
+        """What stands below the name."""
+        labelled = (("Reg. no. ", self.number), ("VAT no. ", self.vat_number))
+        numbers = [f"{label}{value}" for label, value in labelled if value]
+        return "\n".join(filter(None, (self.address, self.country, *numbers)))
+
+
+def write(invoice: Invoice, name: str, address: str, number: str, vat_number: str, text: str) -> bytes:
     """The file. The other arguments are the seller's: `emg.jobs.invoice_files.Seller`."""
     known = f"{title(invoice)} {invoice.number}" if invoice.number is not None else f"Draft {invoice.id}"
-    page = _Page(" · ".join(part for part in (name, number, known) if part))
+    page = _Page(" · ".join(part for part in (name, vat_number or number, known) if part))
     page.set_creation_date(invoice.issued or invoice.created)
     page.set_title(known)
     page.set_author(name)
     page.set_lang("en")
     page.add_page()
-    _parties(page, invoice, (name, address, number))
+    _parties(page, invoice, _Party(name, address, "", number, vat_number))
     _table(page, invoice)
     _totals(page, invoice)
     # how to pay stands on what is to be paid
@@ -98,16 +123,17 @@ def write(invoice: Invoice, name: str, address: str, number: str, text: str) -> 
     return bytes(page.output())
 
 
-def _parties(page: _Page, invoice: Invoice, seller: tuple[str, str, str]) -> None:
+def _parties(page: _Page, invoice: Invoice, seller: _Party) -> None:
     """Who sends it, who gets it, and its facts to the right."""
-    name, address, number = seller
+    country = countries.name(invoice.country)
+    buyer = _Party(invoice.customer_name, invoice.address, country, invoice.organisation_number, invoice.vat_number)
     page.write_in(14, bold=True)
-    page.multi_cell(RIGHT_COLUMN - MARGIN - 6, 6.5, name, align="L", new_x="LMARGIN", new_y="NEXT")
+    page.multi_cell(RIGHT_COLUMN - MARGIN - 6, 6.5, seller.name, align="L", new_x="LMARGIN", new_y="NEXT")
     page.write_in(8.5, colour=GREY)
     page.multi_cell(
         RIGHT_COLUMN - MARGIN - 6,
         4.4,
-        "\n".join(part for part in (address, number) if part),
+        seller.lines,
         align="L",
         new_x="LMARGIN",
         new_y="NEXT",
@@ -116,10 +142,9 @@ def _parties(page: _Page, invoice: Invoice, seller: tuple[str, str, str]) -> Non
     page.write_in(8, colour=GREY)
     page.cell(0, 4.6, "To", new_x="LMARGIN", new_y="NEXT")
     page.write_in(10.5, bold=True)
-    page.multi_cell(RIGHT_COLUMN - MARGIN - 6, 5.2, invoice.customer_name, align="L", new_x="LMARGIN", new_y="NEXT")
+    page.multi_cell(RIGHT_COLUMN - MARGIN - 6, 5.2, buyer.name, align="L", new_x="LMARGIN", new_y="NEXT")
     page.write_in(9.5)
-    buyer = "\n".join(part for part in (invoice.address, invoice.organisation_number) if part)
-    page.multi_cell(RIGHT_COLUMN - MARGIN - 6, 4.9, buyer, align="L", new_x="LMARGIN", new_y="NEXT")
+    page.multi_cell(RIGHT_COLUMN - MARGIN - 6, 4.9, buyer.lines, align="L", new_x="LMARGIN", new_y="NEXT")
     left = page.get_y()
     _facts(page, invoice)
     page.set_xy(MARGIN, max(left, page.get_y()) + 10)
@@ -139,8 +164,10 @@ def _facts(page: _Page, invoice: Invoice) -> None:
         ("Number", "" if invoice.number is None else str(invoice.number)),
         ("Date", f"{invoice.issued:%Y-%m-%d}" if invoice.issued else ""),
         ("Due", f"{invoice.due}" if invoice.due and invoice.kind is InvoiceKind.INVOICE else ""),
+        ("Payment terms", terms(invoice)),
         ("Period (UTC)", f"{invoice.period_start} – {invoice.period_end}"),
         ("Customer number", invoice.customer_number),
+        ("Your reference", invoice.reference),
         ("Currency", invoice.currency),
     ]
     for head, value in facts:
@@ -149,7 +176,7 @@ def _facts(page: _Page, invoice: Invoice) -> None:
             page.write_in(9, colour=GREY)
             page.cell(34, 5.4, head)
             page.write_in(9, bold=head in ("Number", "Due"))
-            page.cell(0, 5.4, value, align="R", new_x="LMARGIN", new_y="NEXT")
+            page.multi_cell(0, 5.4, value, align="R", new_x="LMARGIN", new_y="NEXT")
 
 
 def _table(page: _Page, invoice: Invoice) -> None:

@@ -17,7 +17,7 @@ from emg.config import hashes, kinds
 from emg.config.keywords import Kind, table
 from emg.config.model import UserConfig
 from emg.config.values import LogContent
-from emg.rules import csv_rows, rows
+from emg.rules import countries, csv_rows, rows
 from emg.rules.faults import Fault
 from emg.rules.rows import AMOUNT, CURRENCY, LIMIT, MAILS, Field, Fields, Known, RowFaults
 
@@ -37,7 +37,6 @@ LOGIN, BALANCE, LIMITS, MESSAGES, OTHER = "login", "balance", "limits", "message
 
 _USER: Final = table(UserConfig)
 _PASSWORD: Final = re.compile(r"[\x20-\x7e]+")
-_COUNTRY: Final = re.compile(r"[A-Z]{2}")
 _PERCENT: Final = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,2}))?%?")
 
 
@@ -58,12 +57,6 @@ def _hash(given: str) -> str:
 
 def _one_or_any(given: str) -> str:
     return given if given == ANY else NAME.parse(given)
-
-
-def _country(given: str) -> str:
-    if not _COUNTRY.fullmatch(given.upper()):
-        raise ValueError("must be an ISO 3166 code of two letters such as SE")
-    return given.upper()
 
 
 def _percent(given: str) -> int:
@@ -119,9 +112,11 @@ ACCOUNT: Final[Fields] = rows.table(
 CUSTOMER: Final[Fields] = rows.table(
     Field("name", rows.words(128), "", "The company.", needed=True),
     Field("number", rows.words(32), None, "Customer number, as on his invoices.", group=OTHER),
-    Field("organisation_number", rows.words(32), "", "The company's registration or VAT number.", group=OTHER),
-    Field("address", rows.words(1000, lines=True), "", "Where invoices go, in lines.", group=OTHER),
-    Field("country", Kind("country", "an ISO 3166 code such as SE", _country), "", "The country.", group=OTHER),
+    Field("organisation_number", rows.words(32), "", "The company's registration number.", group=OTHER),
+    Field("vat_number", rows.words(32), "", "Its VAT number, such as SE556000000001.", group=OTHER),
+    Field("reference", rows.words(128), "", "What he wants to read on his invoices: an order, a person.", group=OTHER),
+    Field("address", rows.words(1000, lines=True), "", "Where invoices go, in lines, without the country.", group=OTHER),
+    Field("country", Kind("country", "an ISO 3166 code such as SE", countries.code), "", "The country.", group=OTHER),
     Field("email", MAILS, "", "Where invoices and daily reports go.", group=OTHER),
     Field("technical_contact", rows.words(255), "", "Whom to call when something does not work.", group=OTHER),
     Field("currency", CURRENCY, "EUR", "The currency that he is invoiced in.", group=OTHER),

@@ -11,7 +11,8 @@ _DAYS: Final = kinds.whole(1, 36500)
 SETTINGS: Final[Fields] = rows.table(
     Field("company_name", rows.words(128), "", "Who we are, on invoices and in mails.", group="invoices"),
     Field("company_address", rows.words(1000, lines=True), "", "Our address on invoices, in lines.", group="invoices"),
-    Field("company_number", rows.words(32), "", "Our registration or VAT number on invoices.", group="invoices"),
+    Field("company_number", rows.words(32), "", "Our registration number on invoices.", group="invoices"),
+    Field("company_vat_number", rows.words(32), "", "Our VAT number on invoices.", group="invoices"),
     Field("invoices", kinds.FLAG, True, "Prepare drafts each month, and keep the log of a month until its invoices are issued.", group="invoices"),
     Field("invoice_prepaid", kinds.FLAG, True, "Traffic of prepaid accounts is on invoices too; no: it was invoiced when it was paid.", group="invoices"),
     Field("invoice_first_number", kinds.whole(1), 1, "The number of the first invoice that is ever issued.", group="invoices"),

@@ -33,6 +33,9 @@ class Customer(Base):
     number: Mapped[str | None] = mapped_column(String(32), unique=True)
     """Customer number, as on his invoices."""
     organisation_number: Mapped[str] = mapped_column(String(32), default="")
+    vat_number: Mapped[str] = mapped_column(String(32), default="")
+    reference: Mapped[str] = mapped_column(String(128), default="")
+    """What he wants to read on his invoices."""
     address: Mapped[Prose] = mapped_column(default="")
     country: Mapped[str] = mapped_column(String(2), default="")
     """ISO 3166."""

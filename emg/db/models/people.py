@@ -6,7 +6,7 @@ from enum import StrEnum
 from sqlalchemy import Double, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from emg.db.models.base import BIG, Base, Key, Prose, UtcTime, When, Word, words
+from emg.db.models.base import BIG, Base, Key, Name, Prose, UtcTime, When, Word, words
 
 
 class Role(StrEnum):
@@ -49,18 +49,19 @@ class WebUser(Base):
 
 
 class ApiKey(Base):
-    """A program's key to the REST API. The key itself is shown once and kept as a SHA-256: it is random, so no slow hash is needed."""
+    """A program's key to the REST API. The key itself is shown once and kept as a SHA-256: why that is enough says `emg.db.keys`."""
 
     __tablename__ = "api_key"
 
     id: Mapped[Key]
-    name: Mapped[Word]
+    name: Mapped[Name] = mapped_column(unique=True)
     prefix: Mapped[str] = mapped_column(String(12))
     """Its first characters, by which people tell keys apart."""
     key_hash: Mapped[str] = mapped_column(String(64), unique=True)
     customer_id: Mapped[int | None] = mapped_column(BIG, ForeignKey("customer.id", ondelete="CASCADE"), index=True)
     """NULL: the owner's own."""
     scopes: Mapped[Prose] = mapped_column(default="")
+    """What it may do: words of `emg.rules.key_rows.SCOPES`, with commas between them."""
     rate: Mapped[float] = mapped_column(Double, default=10.0)
     """Requests a second."""
     locked: Mapped[bool] = mapped_column(default=False)

@@ -151,14 +151,16 @@ def test_prepaid_traffic_can_be_left_out(database: Database) -> None:
 
 def test_issuing_writes_the_customer_the_number_and_the_day_it_is_due(database: Database) -> None:
     number = issued_one(
-        database, number="C-7", address="Street 1\nTown", organisation_number="55", vat=2500, payment_days=10
-    )
+        database, number="C-7", address="Street 1\nTown", organisation_number="55", vat=2500, payment_days=10, country="SE",
+        vat_number="SE55", reference="Order 7",
+    )  # fmt: skip
     assert number == 1
     with database.session() as session:
         session.scalars(select(Customer)).one().name = "Renamed"
     with database.session() as session:
         found = invoices.by_number(session, 1)
         assert (found.customer_name, found.customer_number, found.address) == ("Acme", "C-7", "Street 1\nTown")
+        assert (found.country, found.vat_number, found.reference, found.payment_days) == ("SE", "SE55", "Order 7", 10)
         assert found.issued
         assert found.due == found.issued.date() + dt.timedelta(days=10)
         assert (found.net, found.vat_amount, found.total) == (10_000, 0, 10_000)

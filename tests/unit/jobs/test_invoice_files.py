@@ -23,7 +23,9 @@ from emg.rules import invoicing
 from tests.log_rows import NOON, customer, row, write
 
 NAMES = "Łódź Ελλάς Кириллица 株式会社"
-SELLER = Seller("House of Messages AB", "Vasagatan 1\nStockholm", "SE556000000001", "IBAN SE35 5000\nThank you.")
+SELLER = Seller(
+    "House of Messages AB", "Vasagatan 1\nStockholm", "556000-0000", "SE556000000001", "IBAN SE35 5000\nThank you."
+)
 MOMENT = dt.datetime(2026, 11, 2, 9, tzinfo=dt.UTC)
 
 
@@ -39,7 +41,7 @@ def invoice(count: int = 3, *, status: InvoiceStatus = InvoiceStatus.ISSUED, sig
     return Invoice(
         id=4, number=1017 if status is InvoiceStatus.ISSUED else None, status=status, customer_id=1, period_start=dt.date(2026, 10, 1),
         kind=InvoiceKind.INVOICE if sign > 0 else InvoiceKind.CREDIT_NOTE, period_end=dt.date(2026, 10, 31), currency="EUR", vat=2500,
-        **totals._asdict(), customer_name=NAMES, customer_number="C-7", organisation_number="55-1", address="=Street 1\nTown", note="",
+        **totals._asdict(), customer_name=NAMES, customer_number="C-7", organisation_number="55-1", vat_number="EL094014201", reference="Order 77, Αννα", country="GR", payment_days=30, address="=Street 1\nTown", note="",
         issued=MOMENT if status is InvoiceStatus.ISSUED else None, due=dt.date(2026, 12, 2), created=MOMENT, lines=lines,
     )  # fmt: skip
 
@@ -56,7 +58,8 @@ def test_csv_has_each_line_exactly() -> None:
     rows = list(csv.DictReader(io.StringIO(invoice_files.write(invoice(), SELLER, "csv").decode())))
     assert len(rows) == 3
     assert rows[0] == {
-        "number": "1017", "customer": NAMES, "period_start": "2026-10-01", "period_end": "2026-10-31", "currency": "EUR", "account": "acme0",
+        "number": "1017", "issued": "2026-11-02", "due": "2026-12-02", "customer": NAMES, "customer_number": "C-7",
+        "organisation_number": "55-1", "vat_number": "EL094014201", "country": "GR", "reference": "Order 77, Αννα", "period_start": "2026-10-01", "period_end": "2026-10-31", "currency": "EUR", "account": "acme0",
         "network": "24001", "prefix": "", "description": "SE Telia", "messages": "1234", "parts": "2000", "unit_price": "0.003251", "amount": "6.502",
     }  # fmt: skip
     assert sum(Decimal(each["amount"]) for each in rows) == Decimal("19.506")
@@ -78,13 +81,30 @@ def test_xlsx_has_numbers_and_no_formula() -> None:
         24.39,
     )
     assert about["Customer"].value == NAMES
+    labels = (
+        "Registration number",
+        "VAT number",
+        "Country",
+        "Your reference",
+        "Payment terms",
+        "VAT number of the sender",
+    )
+    assert [about[label].value for label in labels] == [
+        "55-1",
+        "EL094014201",
+        "Greece",
+        "Order 77, Αννα",
+        "30 days",
+        "SE556000000001",
+    ]
 
 
 def test_pdf_says_everything_in_any_script(tmp_path: Path) -> None:
     (page,) = pages(invoice(), tmp_path)
     for said in (
         NAMES, "House of Messages AB", "SE556000000001", "Invoice", "1017", "2026-11-02", "2026-12-02", "2026-10-01 – 2026-10-31", "C-7",
-        "55-1", "SE Telia", "0.003251", "6.502", "19.506", "VAT 25 %", "4.88", "Rounding", "0.004", "24.39 EUR", "IBAN SE35 5000", "Page 1 of 1",
+        "Reg. no. 55-1", "VAT no. EL094014201", "Greece", "Your reference", "Order 77, Αννα", "Payment terms", "30 days", "Reg. no. 556000-0000",
+        "VAT no. SE556000000001", "SE Telia", "0.003251", "6.502", "19.506", "VAT 25 %", "4.88", "Rounding", "0.004", "24.39 EUR", "IBAN SE35 5000", "Page 1 of 1",
     ):  # fmt: skip
         assert said in page.replace("\u00a0", " "), said
 
@@ -116,7 +136,26 @@ def test_a_credit_note_is_not_to_be_paid(tmp_path: Path) -> None:
     assert "−24.39 EUR" in page
     assert "To pay" not in page
     assert "Due" not in page
+    assert "Payment terms" not in page
     assert "IBAN" not in page
+
+
+def test_what_a_customer_does_not_have_has_no_label(tmp_path: Path) -> None:
+    made = invoice(1)
+    made.organisation_number = made.vat_number = made.reference = made.country = ""
+    (page,) = pages(made, tmp_path)
+    for label in ("Your reference", "Greece"):
+        assert label not in page
+    assert page.count("VAT no.") == 1, "the sender's"
+
+
+def test_a_long_reference_is_not_cut(tmp_path: Path) -> None:
+    made = invoice(1)
+    made.reference = (
+        "Purchase order 2026-000123 for the department of public health and welfare, attention Anna Andersson"
+    )
+    (page,) = pages(made, tmp_path)
+    assert all(word in page for word in made.reference.split())
 
 
 def test_an_invoice_without_lines_is_a_page(tmp_path: Path) -> None:
