@@ -33,6 +33,7 @@ PROGRAMS = {
     "account": Program("emg.shell.account", False, "accounts: who may send, how much, and what is left"),
     "customer": Program("emg.shell.customer", False, "customers: whose accounts these are"),
     "user": Program("emg.shell.user", False, "people who log in to the portal"),
+    "key": Program("emg.shell.key", False, "keys with which programs use the REST API"),
     "setting": Program("emg.shell.setting", False, "settings: mail, invoices, how long things are kept"),
     "route": Program("emg.shell.route", False, "routes: which connector a message goes to"),
     "price": Program("emg.shell.price", False, "prices: what a message costs"),
