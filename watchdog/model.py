@@ -64,6 +64,8 @@ class ProgramFacts(msgspec.Struct, frozen=True):
     files: int | None = None
     """Open file descriptors, and how many it may have."""
     files_limit: int | None = None
+    born: int = 0
+    """Clock ticks since the machine's start at which the process began: with the pid the name of a process, also when the pid is used again."""
 
 
 class ConnectorFacts(msgspec.Struct, frozen=True):
@@ -77,19 +79,28 @@ class ConnectorFacts(msgspec.Struct, frozen=True):
     in_flight: int
     finished: int
     """A counter that rises with each message that was sent, refused or put off: progress."""
+    patience: float = 0.0
+    """Seconds that its far side may take for an answer: so long nothing moves, and nothing is wrong."""
+    state: str = ""
+    """As people are shown it: up, idle, retrying, stopped, held, throttled."""
+    fault: str = ""
+    """Why it is not up, in its own words."""
 
 
 class GatewayFacts(msgspec.Struct, frozen=True):
     """What the gateway says of itself over the control socket."""
 
     answered: bool
-    """It has answered this time; the rest is then what it said."""
+    """It has answered this time."""
     error: str = ""
     """Why not."""
     health: Mapping[str, Any] = {}
-    """/health as it is, with `codes` beside `faults`."""
+    """/health as it is, with `codes` beside `faults`: of the last answer, while that is not older than three seconds."""
     status: Mapping[str, Any] = {}
     connectors: tuple[ConnectorFacts, ...] = ()
+    """These two are asked for less often, and stay as they were while nobody answers."""
+    seen: float = 0.0
+    """When (monotonic) these two were last learnt; 0: never."""
 
 
 class DiskFacts(msgspec.Struct, frozen=True):
@@ -100,6 +111,11 @@ class DiskFacts(msgspec.Struct, frozen=True):
     """Octets."""
     free: int
     """Octets that we may use."""
+    inodes: int = 0
+    """How many files it can hold; 0 when it knows no such bound."""
+    inodes_free: int = 0
+    error: str = ""
+    """Why it could not be looked at: it does not exist, or it does not answer; the figures are then 0."""
 
 
 class CertificateFacts(msgspec.Struct, frozen=True):
@@ -112,6 +128,21 @@ class CertificateFacts(msgspec.Struct, frozen=True):
     error: str = ""
 
 
+class RecorderFacts(msgspec.Struct, frozen=True):
+    """What the recorder says of itself, in the spool's folder."""
+
+    pid: int
+    at: float
+    """When it said so (seconds since 1970): every few seconds while it works."""
+    position: int
+    """The outbox's row that the log has come to, and the last one that there is."""
+    last: int
+    lag_events: int = 0
+    lag_seconds: float = 0.0
+    error: str = ""
+    """What keeps it from going on; empty while it works."""
+
+
 class Facts(msgspec.Struct, frozen=True):
     """One look at everything. Parts that are looked at less often are repeated from the last time."""
 
@@ -119,6 +150,10 @@ class Facts(msgspec.Struct, frozen=True):
     at: float
     late: float = 0.0
     """How late the watchdog itself was: who has slept blames nobody."""
+    slept: float = 0.0
+    """How long the machine was suspended since the last look; the monotonic clock stood still meanwhile."""
+    supervisor: str | None = None
+    """None: there is none, or not looked yet; "": it answers; else why it can't be asked, and `programs` are as it last said."""
     programs: Mapping[str, ProgramFacts] = {}
     gateway: GatewayFacts | None = None
     """None when the table has no gateway, or it is stopped on purpose."""
@@ -129,6 +164,8 @@ class Facts(msgspec.Struct, frozen=True):
     certificates: tuple[CertificateFacts, ...] = ()
     database: str | None = None
     """None: there is none, or not looked yet; "": it answers; else why it can't be reached."""
+    recorder: RecorderFacts | None = None
+    """None: it has never said anything here, or that can't be read."""
     scheduler_run: float | None = None
     """When a job of the scheduler last began (seconds since 1970)."""
 
@@ -148,3 +185,5 @@ class Action(msgspec.Struct, frozen=True):
     act: Act
     program: str
     reason: str
+    pid: int = 0
+    """Whom it is meant for: a process that came after it is not signalled. 0 with START."""
