@@ -107,6 +107,8 @@ class Charge(msgspec.Struct, array_like=True, frozen=True, gc=False):
     refund: int = 0
     """When it is given back: 0 never, 1 when no operator took it, 2 also when it was not delivered."""
     parts: int = 1
+    cost: int = 0
+    """Micro-units that it costs us by the connector in whose queue it stands, all parts together."""
 
 
 class Message(msgspec.Struct, array_like=True, gc=False):

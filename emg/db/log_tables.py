@@ -2,7 +2,7 @@
 
 Rows are tuples in the order of `Table.columns`, of values that both drivers take as they are: whole numbers, text, octets, None; a time is text,
 `2026-11-23 15:04:05.123456` in UTC. Rows of a `Change` alter rows that are there: `merge` says how, from the old row `r` and the change `u`,
-so that several changes in one batch or in many lead to the same. Empty text (-1 for the cost) changes nothing.
+so that several changes in one batch or in many lead to the same. Empty text changes nothing.
 """
 
 from typing import Any, Final, NamedTuple
@@ -11,7 +11,6 @@ import msgspec
 
 Row = tuple[Any, ...]
 MOST_TRIES: Final = 30_000
-NO_COST: Final = -1
 
 
 class Table(NamedTuple):
@@ -106,7 +105,7 @@ CHANGE: Final = Change(
         ("cause", _given("cause")),
         ("price", "r.price + u.price"),
         ("refunded", "r.refunded + u.refunded"),
-        ("cost", "CASE WHEN u.cost < 0 THEN r.cost ELSE u.cost END"),
+        ("cost", "r.cost + u.cost"),
         ("parts", "r.parts + u.parts"),
     ),
     ("id", "received"),

@@ -104,11 +104,11 @@ class Charging:
         payer = purse.id if purse is not None else 0
         if parts is None:
             count = _parts_of(message)
-            message.charge = Charge(payer, row.price * count, row.refund, count)
+            message.charge = Charge(payer, row.price * count, row.refund, count, row.cost * count)
             self.take(row.price * count, purse)
             return row
         self.take(row.price * len(parts), purse)
-        single = Charge(payer, row.price, row.refund)
+        single = Charge(payer, row.price, row.refund, 1, row.cost)
         for part in parts:
             part.charge = single
         return row
@@ -151,12 +151,14 @@ class Charging:
             if not kept:
                 self.give_back(payer, -amount)
 
-    def cost(self, message: Message, port: Port) -> int:
-        """What a message that is priced costs by another connector, all of it where this is a part; -1 where that is not known."""
+    def move(self, message: Message, port: Port) -> int:
+        """What a message that is priced, or a part of one, costs more by this connector than by the one before; 0 where that is not known."""
         charge, row = message.charge, self.row(message, port.name)
         if charge is None or row is None:
-            return -1
-        return row.cost * (charge.parts if message.part is None else message.part.total)
+            return 0
+        cost = row.cost * charge.parts
+        message.charge = Charge(charge.payer, charge.price, charge.refund, charge.parts, cost)
+        return cost - charge.cost
 
     def row(self, message: Message, connector_out: str) -> "PriceRow | None":
         """What a message that is priced would be priced by as the table is now, had it come when it came."""
@@ -187,11 +189,12 @@ class Charging:
 
 
 def share(charge: Charge, parts: Sequence[Message]) -> None:
-    """Give each of the parts its share of what their message was priced at; the first has what can't be divided."""
+    """Give each of the parts its share of what their message was priced at, and costs; the first has what can't be divided."""
     each, rest = divmod(charge.price, len(parts))
+    each_cost, rest_cost = divmod(charge.cost, len(parts))
     for part in parts:
-        part.charge = Charge(charge.payer, each + rest, charge.refund)
-        rest = 0
+        part.charge = Charge(charge.payer, each + rest, charge.refund, 1, each_cost + rest_cost)
+        rest = rest_cost = 0
 
 
 def _parts_of(message: Message) -> int:

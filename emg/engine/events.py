@@ -69,6 +69,8 @@ class Joined(Event, gc=False, tag="joined"):
     """When the message that `id` names was accepted, here and in all events below: the log is kept by that day."""
     price: int = 0
     """What the part was priced at: the whole carries it from now on."""
+    cost: int = 0
+    """And what it costs."""
 
 
 class Sent(Event, gc=False, tag="sent"):
@@ -107,8 +109,8 @@ class Moved(Event, gc=False, tag="moved"):
     to: str
     accepted: float = 0.0
     parent: int = 0
-    cost: int = -1
-    """What it costs by the other connector; -1: as it was."""
+    cost: int = 0
+    """How much more it costs by the other connector, this part alone where it is one; below 0: less."""
 
 
 class Ended(Event, gc=False, tag="ended"):

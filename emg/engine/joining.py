@@ -195,8 +195,9 @@ class Joiner:
             return
         for number, part in enumerate(parts, 1):
             self._spool.drop(part.id)
-            price = part.charge.price if part.charge is not None else 0
-            event = events.Joined(part.id, time.time(), whole.id, number, held.total, part.accepted, price)
+            charge = part.charge
+            price, cost = (charge.price, charge.cost) if charge is not None else (0, 0)
+            event = events.Joined(part.id, time.time(), whole.id, number, held.total, part.accepted, price, cost)
             self._spool.event(part.id, events.encode(event))
         self.count -= len(parts)
 
@@ -226,13 +227,20 @@ class Joiner:
             raise Rejected(Cause.NO_ROUTE, f"connector {message.connector} is gone")
         user = self._reporter.concluder.users.get(message.account)
         lane, port, why = self._router.route(message, origin, user, time.time())
-        self._receiver.forward(message, lane, port, user, origin)
+        charge = message.charge
+        more = self._receiver.charging.move(message, port)
+        try:
+            self._receiver.forward(message, lane, port, user, origin)
+        except (Rejected, SpoolError):
+            message.charge = charge  # it stays where it was
+            raise
         event: events.Any
         if message.joined:
             event = self._accepted(message, accepted, parts, lane, why)
+            event.cost = more
             self._tell_price(event, message, priced.removeprefix(HELD).partition("/")[0])
         else:
-            event = events.Moved(message.id, time.time(), "", lane.name, message.accepted)
+            event = events.Moved(message.id, time.time(), "", lane.name, message.accepted, 0, more)
         self._spool.event(message.id, events.encode(event))
 
     @staticmethod
@@ -243,7 +251,7 @@ class Joiner:
         )  # fmt: skip
 
     def _tell_price(self, event: events.Accepted, message: Message, connector_out: str) -> None:
-        """By what a joined message was priced. The price itself comes to it from its parts, and is paid."""
+        """By what a joined message was priced. The price itself comes to it from its parts, and is paid; so does what it costs."""
         charging = self._receiver.charging
         if self._receiver.logs_text:
             event.network = charging.network(message.dest)
@@ -310,11 +318,12 @@ class Joiner:
 
 
 def _sum(charges: list[Charge]) -> Charge | None:
-    """What a message was priced at by its parts, which have one payer and one rule for giving back."""
+    """What a message was priced at, and costs, by its parts, which have one payer and one rule for giving back."""
     if not charges:
         return None
     first = charges[0]
-    return Charge(first.payer, sum(each.price for each in charges), first.refund, sum(each.parts for each in charges))
+    price, cost = sum(each.price for each in charges), sum(each.cost for each in charges)
+    return Charge(first.payer, price, first.refund, sum(each.parts for each in charges), cost)
 
 
 def _key(message: Message, spot: Spot) -> Key:

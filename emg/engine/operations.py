@@ -251,13 +251,13 @@ class Move(Act):
             if target.turns is not None:
                 message.turn = target.turns.take(message.rank, message.account)
             place = self._lanes.place(message, target)
-        self._spool.update(message, target.number, place)
         moved = events.Moved(message.id, now, source.name, target.name, message.accepted)
         if message.part is not None:
             moved.parent = message.part.parent
         port = self._ports.get(target.name.partition("/")[0])
         if port is not None:
-            moved.cost = self._charging.cost(message, port)
+            moved.cost = self._charging.move(message, port)
+        self._spool.update(message, target.number, place)
         self._spool.event(message.id, events.encode(moved))
         self._lanes.touch(target)
 

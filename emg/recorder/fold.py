@@ -13,7 +13,7 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
-from emg.db.log_tables import MOST_TRIES, NO_COST, Batch, Row, Traffic
+from emg.db.log_tables import MOST_TRIES, Batch, Row, Traffic
 from emg.engine import events
 from emg.message import Encoding, State
 from emg.text.coding import to_text
@@ -67,7 +67,8 @@ class Story:
     refunded = 0
     parts = 0
     """Of what was put together with others, less what it counted for."""
-    cost = NO_COST
+    cost = 0
+    """More, by other connectors."""
 
     def __init__(self, received: str) -> None:
         self.received = received
@@ -145,7 +146,7 @@ class Fold:
         part.number, part.total = min(event.number, SMALL), min(event.total, SMALL)
 
     def _joined(self, event: events.Joined) -> None:
-        """The whole was told of before it, in the same commit. From now on the whole counts, and what was paid for the part is paid for it."""
+        """The whole was told of before it, in the same commit. From now on the whole counts, and what was paid for the part is paid for it; as for its cost."""
         own = self._story(event.id, event.accepted, event)
         whole = self._stories.get(event.into)
         if whole is None:
@@ -153,7 +154,9 @@ class Fold:
         if own is not None:
             own.parts -= 1
             own.price -= event.price
+            own.cost -= event.cost
             whole.price += event.price
+            whole.cost += event.cost
 
     def _sent(self, event: events.Sent) -> None:
         if event.kind == REPORT:
@@ -197,8 +200,7 @@ class Fold:
         if story is None:
             return
         story.connector_out = event.to.partition("/")[0][:64]
-        if event.cost >= 0:
-            story.cost = event.cost
+        story.cost += event.cost
 
     def _ended(self, event: events.Ended) -> None:
         if event.parent or event.id in self._parts:
@@ -330,7 +332,7 @@ class Fold:
 def _changes(story: Story) -> bool:
     return bool(
         story.status or story.connector_out or story.more or story.maybe_sent or story.price or story.refunded or story.done
-        or story.cost >= 0 or story.parts
+        or story.cost or story.parts
     )  # fmt: skip
 
 
@@ -342,7 +344,7 @@ def _message(number: int, story: Story, event: events.Accepted, customer: int | 
         min(event.parts, SMALL) + story.parts, story.status or "queued", story.sent, story.done,
         tries if tries < MOST_TRIES else MOST_TRIES, story.maybe_sent, story.remote_id, story.error, story.cause, event.route[:80],
         event.price_row, event.prefix[:32], event.network[:6], story.price, story.refunded,
-        story.cost if story.cost >= 0 else event.cost, event.currency[:3], event.reference[:64], event.remote_ip[:45],
+        event.cost + story.cost, event.currency[:3], event.reference[:64], event.remote_ip[:45],
         node,
     )  # fmt: skip
 

@@ -294,8 +294,11 @@ def test_a_move_tells_the_new_cost(it):
     it.submit(2, lambda _number: short(REFUSED))
     port = it.engine.ports["two"]
     message = next(iter(it.lanes.get("one").waiting.values()))
-    assert it.charging.cost(message, port) == 10_000
-    assert it.charging.cost(short("4912"), port) == -1
+    assert it.charging.move(message, port) == 6_000
+    assert message.charge.cost == 10_000
+    assert it.charging.move(message, port) == 0
+    assert it.charging.move(message, it.engine.ports["one"]) == -6_000
+    assert it.charging.move(short("4912"), port) == 0
 
 
 # -- faults
@@ -597,4 +600,64 @@ def test_the_cost_of_a_message_whose_parts_are_moved_is_that_of_all_of_them(it):
     it.send(REFUSED, body=b"x" * 400)
     sweep = it.operations.move(it.lanes.get("one"), it.lanes.get("two"), Selection())
     until(sweep.over.is_set)
-    assert [event.cost for event in it.events(events.Moved)] == [30_000] * 3
+    assert [event.cost for event in it.events(events.Moved)] == [6_000] * 3
+
+
+def test_parts_that_left_before_a_move_cost_what_they_cost(it):
+    """One of three parts has gone by the first connector, the two others go by the second."""
+    number = it.send(REFUSED, body=b"x" * 400)
+    carrier, sent = it.carrier("one", window=1, answering=False)
+    carrier.depth = 1
+    until(lambda: sent)
+    sweep = it.operations.move(it.lanes.get("one"), it.lanes.get("two"), Selection())
+    until(sweep.over.is_set)
+    it.engine.deliverer.sent(it.engine.ports["one"], carrier, carrier.in_flight[sent[0]], f"r{sent[0]}")
+    _, by_two = it.carrier("two", window=1)
+    until(lambda: len(by_two) == 2)
+    (priced,) = it.events(events.Accepted)
+    assert priced.cost + sum(event.cost for event in it.events(events.Moved)) == 4_000 + 2 * 10_000
+    assert {event.connector for event in it.events(events.Sent)} == {"one", "two"}
+    told = []
+    for part in (sent[0], *by_two):
+        provider = "one" if part == sent[0] else "two"
+        it.engine.reporter.take(
+            it.engine.ports[provider], Report(0, State.DELIVERED), (f"r{part}",), "", lambda _, error: told.append(error), None
+        )  # fmt: skip
+    until(lambda: told == [None] * 3)
+    ended = [event.id for event in it.events(events.Ended)]
+    assert sorted(ended) == sorted([number, sent[0], *by_two])
+    (home,) = it.lanes.get("customers/acme").waiting.values()
+    assert (home.report.id, home.report.state, home.report.parts, home.report.delivered_parts) == (
+        number,
+        State.DELIVERED,
+        3,
+        3,
+    )
+    it.agrees()
+
+
+def test_what_is_joined_costs_what_its_parts_cost_by_the_way_that_it_goes(joining):
+    it = joining
+    parts = in_parts()
+    for part in parts[:2]:
+        it.send(**part)
+    port = it.engine.ports["customers"]
+    port.configure(replace(port.config, route="two"), port.retry)
+    it.engine.router.forget()
+    it.send(**parts[2])
+    *_, whole = it.events(events.Accepted)
+    assert [event.cost for event in it.events(events.Joined)] == [4_000] * 3, "each goes by the way of the first"
+    assert whole.cost + sum(event.cost for event in it.events(events.Joined)) == 3 * 10_000
+    assert sum(message.charge.cost for message in it.lanes.get("two").waiting.values()) == 3 * 10_000
+
+
+def test_parts_that_go_on_alone_cost_what_they_cost_by_the_way_that_they_go(joining):
+    it = joining
+    first, *_ = in_parts()
+    it.send(**first)
+    port = it.engine.ports["customers"]
+    port.configure(replace(port.config, route="two"), port.retry)
+    it.engine.router.forget()
+    it.lanes.get("one").size_limit = 0
+    it.engine.receiver.joiner.tick(time.time() + 10**6)
+    assert [event.cost for event in it.events(events.Moved)] == [6_000]

@@ -235,7 +235,7 @@ def lives(draw):
                 [events.Tried(part, at + 1, "operator", "", Cause.SYSTEM, 8, at + 2, draw(st.booleans()), at, parent)]
             )
         if draw(st.booleans()):
-            stream.append([events.Moved(number, at + 2, "operator", "other", at, 0, draw(st.sampled_from((-1, 5))))])
+            stream.append([events.Moved(number, at + 2, "operator", "other", at, 0, draw(st.sampled_from((-1, 0, 5))))])
         if kind == "joined":
             whole = number * 10 + 500
             stream.append([accepted(whole, at), events.Joined(number, at + 3, whole, 1, 1, at, price)])
