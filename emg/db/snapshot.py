@@ -79,6 +79,11 @@ def changed(database: Database, known: Mapping[str, int]) -> list[Snapshot]:
         ]
 
 
+def take(connection: Connection, subject: str) -> Snapshot:
+    """One subject, as the gateway's reader takes it. Raises DatabaseError."""
+    return _take(connection, subject, 0, "")
+
+
 def store(folder: Path, snapshot: Snapshot) -> int:
     """Write a subject's copy; gives its size. Raises CopyFault."""
     path = path_of(folder, snapshot.header.subject)

@@ -7,20 +7,14 @@ alone where only that is wrong. A name that stands in the configuration file too
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_network
-from typing import Final
-
-import msgspec
 
 from emg.config import kinds
 from emg.config.model import AccessPair, LogContent, Operation, UserConfig
 from emg.rules import rows
-from emg.rules.account_rows import ACCESS_ROW, ACCOUNT, ANY, AUTO
+from emg.rules.account_rows import ACCESS_ROW, ANY, AUTO, stored_faults
 from emg.rules.billing import Billing
 from emg.rules.rows import Known
 from emg.rules.snapshot import AccountRow, Skipped
-
-CHECKED: Final = {name: row for name, row in ACCOUNT.items() if name in AccountRow.__struct_fields__}
-"""A customer's name is not: who is told of it did not choose it."""
 
 
 @dataclass(slots=True)
@@ -42,7 +36,7 @@ def accounts_of(stored: Iterable[AccountRow], connectors: Collection[str], taken
                 Skipped("account", row.id, row.name, "name", "a USER of this name stands in the configuration file")
             )
             continue
-        faults = rows.check(CHECKED, msgspec.structs.asdict(row), known)
+        faults = stored_faults(row, known)
         made.skipped += [Skipped("account", row.id, row.name, fault.field, fault.reason) for fault in faults]
         if faults:
             continue

@@ -21,14 +21,13 @@ from emg.engine.table_files import TableFiles, scheme_of
 from emg.errors import EmgError
 from emg.rules.billing import Billing
 from emg.rules.blocklist import AddressList, BlockLists, Place
-from emg.rules.faults import Fault
 from emg.rules.numbering import Numbering, networks_of
 from emg.rules.price_rows import prices_of
 from emg.rules.prices import PriceTable
 from emg.rules.retry import RetryScheme
 from emg.rules.route_rows import routes_of
 from emg.rules.routes import RouteTable
-from emg.rules.snapshot import ROWS, Header, Skipped, Snapshot, SnapshotFault, decode
+from emg.rules.snapshot import ROWS, Header, Skipped, Snapshot, SnapshotFault, decode, left_out
 
 T = TypeVar("T")
 DATABASE: Final = "database"
@@ -205,7 +204,7 @@ def _routes(
     if not stored.header.subject:
         return None, ()
     routes, faults = routes_of(stored.rows, connectors)
-    return RouteTable(routes), _left_out("route", faults, stored)
+    return RouteTable(routes), left_out("route", faults, stored)
 
 
 def _prices(config: ServerConfig, files: TableFiles, stored: Snapshot) -> tuple[PriceTable | None, Sequence[Skipped]]:
@@ -217,12 +216,12 @@ def _prices(config: ServerConfig, files: TableFiles, stored: Snapshot) -> tuple[
         table.size = stored.header.rows + len(
             stored.header.skipped
         )  # a table of faults alone prices nothing, and lets nobody send for nothing
-    return table if table.size else None, _left_out("price", faults, stored)
+    return table if table.size else None, left_out("price", faults, stored)
 
 
 def _numbering(stored: Snapshot) -> tuple[Numbering | None, Sequence[Skipped]]:
     networks, faults = networks_of(stored.rows)
-    return Numbering(networks) if networks else None, _left_out("network", faults, stored)
+    return Numbering(networks) if networks else None, left_out("network", faults, stored)
 
 
 def _lists(config: ServerConfig, files: TableFiles, stored: Snapshot) -> tuple[BlockLists | None, Sequence[Skipped]]:
@@ -234,7 +233,7 @@ def _lists(config: ServerConfig, files: TableFiles, stored: Snapshot) -> tuple[B
     ):  # fmt: skip
         together = table_files.list_of(name, text, white=white)
         own, faults = AddressList.of(stored.rows, white=white)
-        skipped += _left_out("blacklist", faults, stored)
+        skipped += left_out("blacklist", faults, stored)
         for row in own.all():
             places = together.sources if row.place is Place.SOURCE else together.dests
             if places.add(row) is None:
@@ -247,18 +246,6 @@ def _lists(config: ServerConfig, files: TableFiles, stored: Snapshot) -> tuple[B
                 )
         joined.append(together)
     return BlockLists(*joined) if joined[0].rows else None, skipped
-
-
-def _left_out(table: str, faults: Iterable[Fault], stored: Snapshot) -> list[Skipped]:
-    """Faults of rows; what people call them is looked up only where there are any."""
-    found = list(faults)
-    wanted = {fault.line for fault in found}
-    called = {row.id: row for row in stored.rows if row.id in wanted} if wanted else {}
-    return [Skipped(table, fault.line, _name_of(called.get(fault.line)), fault.field, fault.reason) for fault in found]
-
-
-def _name_of(row: Any) -> str:
-    return str(getattr(row, "prefix", "") or getattr(row, "address", ""))
 
 
 def _idle(stored: Snapshot, keyword: str) -> Sequence[Skipped]:

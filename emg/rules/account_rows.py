@@ -13,6 +13,8 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
 from emg.config import hashes, kinds
 from emg.config.keywords import Kind, table
 from emg.config.model import UserConfig
@@ -20,6 +22,7 @@ from emg.config.values import LogContent
 from emg.rules import countries, csv_rows, rows
 from emg.rules.faults import Fault
 from emg.rules.rows import AMOUNT, CURRENCY, LIMIT, MAILS, Field, Fields, Known, RowFaults
+from emg.rules.snapshot import AccountRow
 
 ANY: Final = "*"
 EVERYWHERE: Final = ("0.0.0.0/0", "::/0")
@@ -127,6 +130,11 @@ CUSTOMER: Final[Fields] = rows.table(
     Field("note", rows.words(2000, lines=True), "", "For people's eyes.", group=OTHER),
 )  # fmt: skip
 
+CHECKED: Final = {
+    name: field for name, field in ACCOUNT.items() if name in AccountRow.__struct_fields__ and name != "customer"
+}
+"""What the gateway checks of an account of the table. Not its customer's name: who is told of it did not choose that."""
+
 ACCESS_ROW: Final[Fields] = rows.table(
     Field("network", rows.stored(kinds.NETWORK, 43), "", "From where.", needed=True),
     Field("connector", Kind("connector", "a connector or *", _one_or_any), ANY, "At which.", refers="connectors"),
@@ -164,6 +172,11 @@ def access(text: str, known: Known) -> list[Access]:
     if faults:
         raise RowFaults(faults)
     return list(found)
+
+
+def stored_faults(row: AccountRow, known: Known) -> list[Fault]:
+    """What is wrong with an account of the table, but for its access rows. With any fault the gateway does not use it."""
+    return rows.check(CHECKED, msgspec.structs.asdict(row), known)
 
 
 def password(text: str) -> bytes:

@@ -12,12 +12,13 @@ MessagePack: the `Header`, and the rows in blocks of at most `BLOCK`, so that wh
 
 import hashlib
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
 
 from emg.errors import EmgError
+from emg.rules.faults import Fault
 
 MAGIC: Final = b"EMGTABLE"
 VERSION: Final = 1
@@ -241,6 +242,18 @@ def decode(octets: bytes, subject: str) -> Snapshot:
     if header.subject != subject:
         raise SnapshotFault(f"it holds {header.subject}")
     return Snapshot(header, rows)
+
+
+def left_out(table: str, faults: Iterable[Fault], stored: Snapshot) -> list[Skipped]:
+    """Faults of rows (`line` is the id); what people call a row is looked up only where there are any."""
+    found = list(faults)
+    wanted = {fault.line for fault in found}
+    called = {row.id: row for row in stored.rows if row.id in wanted} if wanted else {}
+    return [Skipped(table, fault.line, _name_of(called.get(fault.line)), fault.field, fault.reason) for fault in found]
+
+
+def _name_of(row: Any) -> str:
+    return str(getattr(row, "prefix", "") or getattr(row, "address", ""))
 
 
 def source_of(url: str) -> str:

@@ -7,7 +7,6 @@ from typing import Any, Final
 import msgspec
 
 from emg.control import show
-from emg.db.networks import NETWORKS
 from emg.db.prices import PRICES
 from emg.rules import money
 from emg.rules.numbering import Numbering
@@ -50,18 +49,18 @@ def explain(call: Call) -> None:
     asked = call.arguments
     now = _moment(asked.at)
     dest = ways.digits(asked.number)
-    out, currency = asked.connector_out, asked.currency.upper()
+    out, currency, file = asked.connector_out, asked.currency.upper(), call.config.prices
+    usable = ways.usable(call, "route", "price", "network")
     if out is None:
-        out = ways.find(call, dest, asked.account, asked.connector).connector.partition("/")[0]
+        out = ways.find(call, usable, dest, asked.account, asked.connector).connector.partition("/")[0]
     if not currency:
-        currency = ways.currency_of(call, asked.account)
-    with call.database.session() as session:
-        network = Numbering(NETWORKS.load(session)).lookup(dest)
-        rows = PRICES.load(session)
-    table = PriceTable(rows) if call.config.prices is None else PriceTable.parse(tables.read(call.config.prices))
+        currency = ways.currency_of(call, usable, asked.account)
+    network = Numbering(usable.networks()).lookup(dest)
+    table = PriceTable(usable.prices()) if file is None else PriceTable.parse(tables.read(file))
+    skipped = usable.about("price", dest) if file is None else []
     told = table.explain(dest, asked.account, asked.connector, out, currency, now)
     if call.json:
-        call.print_json({**_shown(told), "network": msgspec.to_builtins(network)})
+        call.print_json({**_shown(told), **msgspec.to_builtins({"network": network, "skipped": skipped})})
         return
     by = f" by {out}" if out else ""
     if told.row is None:
@@ -77,6 +76,7 @@ def explain(call: Call) -> None:
         show.table(rivals, show.PRICE_RIVALS, "\nOther rows that fit the number")
     if told.more_rivals:
         print(f"and {told.more_rivals:,} more")
+    ways.tell_skipped(skipped)
 
 
 def _shown(told: PriceExplanation) -> dict[str, Any]:

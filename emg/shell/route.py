@@ -37,9 +37,10 @@ SUBJECT: Final = Subject(
 def explain(call: Call) -> None:
     """Which way a message would go, if every connector worked."""
     asked = call.arguments
-    way = ways.find(call, ways.digits(asked.number), asked.account, asked.connector)
+    dest = ways.digits(asked.number)
+    way = ways.find(call, ways.usable(call, "route"), dest, asked.account, asked.connector)
     if call.json:
-        call.print_json(asdict(way) | {"table": msgspec.to_builtins(way.table)})
+        call.print_json(asdict(way) | msgspec.to_builtins({"table": way.table, "skipped": way.skipped}))
         return
     print(f"{way.dest} goes to {way.connector}" if way.connector else f"{way.dest} is refused")
     print(f"because {way.reason}")
@@ -47,6 +48,7 @@ def explain(call: Call) -> None:
         show.table(msgspec.to_builtins(way.table.rivals), show.RIVALS, "\nOther rows that fit the number")
         if way.table.more_rivals:
             print(f"and {way.table.more_rivals:,} more")
+    ways.tell_skipped(way.skipped)
 
 
 def _explain_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,16 +1,20 @@
 """Which way a message would go by configuration and database, without asking a running gateway: as if every connector worked.
 
 What decides is what decides in the gateway: the account's ROUTE, the ROUTE of the connector it came in by, the routing table, and ROUTES of the configuration in the
-place of the table.
+place of the table; and of the tables only the rows that it uses (`emg.db.usable`).
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from emg.db import accounts, connectors
-from emg.db.routes import ROUTES, known_connectors
+import msgspec
+
+from emg.control import show
+from emg.db.usable import Usable
 from emg.rules.address import normal_dest
 from emg.rules.routes import Explanation, RouteTable
+from emg.rules.snapshot import Skipped
+from emg.shell.around import around
 from emg.shell.common import Call
 from emg.shell.tables import read
 
@@ -29,6 +33,8 @@ class Way:
     decided_by: str
     reason: str
     table: Explanation | None = None
+    skipped: tuple[Skipped, ...] = ()
+    """Rows of the routing table whose prefix fits, and that the gateway does not use."""
 
 
 def digits(number: str) -> str:
@@ -36,35 +42,42 @@ def digits(number: str) -> str:
     return normal_dest(number, _UNKNOWN_TON, 0)[0]
 
 
-def currency_of(call: Call, account: str) -> str:
-    """In which an account is charged; empty for one of the configuration, or no name. Raises EmgError for one that is nowhere."""
-    if not account or account in call.config.users:
-        return ""
-    with call.database.session() as session:
-        return accounts.find(session, account).currency
+def usable(call: Call, *subjects: str) -> Usable:
+    """These tables, as the gateway uses them."""
+    return Usable(call.database, around(call), *subjects)
 
 
-def find(call: Call, dest: str, account: str, connector_in: str) -> Way:
-    """Look. Raises EmgError for an account or connector that is nowhere."""
-    users, configured = call.config.users, call.config.connectors
+def currency_of(call: Call, tables: Usable, account: str) -> str:
+    """In which an account is charged; empty for one of the configuration, or no name. Raises EmgError for one that is nowhere, or not used."""
+    return "" if not account or account in call.config.users else tables.account(account).currency
+
+
+def find(call: Call, tables: Usable, dest: str, account: str, connector_in: str) -> Way:
+    """Look in `tables`, which have the subject `route`. Raises EmgError for an account or connector that is nowhere, or not used."""
+    users = call.config.users
     own = of_connector = ""
-    with call.database.session() as session:
-        if account in users:
-            own = users[account].route or ""
-        elif account:
-            own = accounts.find(session, account).route
-        if connector_in in configured:
-            of_connector = configured[connector_in].route or ""
-        elif connector_in:
-            of_connector = dict(connectors.stored(connectors.find(session, connector_in)).lines).get("ROUTE", "")
-        known = known_connectors(session, configured)
-        rows = ROUTES.load(session)
+    if account in users:
+        own = users[account].route or ""
+    elif account:
+        own = tables.account(account).route
+    if connector_in:
+        of_connector = tables.connector(connector_in).route or ""
     if own:
         return Way(dest, account, connector_in, own, ACCOUNT, f"account {account} has ROUTE={own}")
     if of_connector:
         reason = f"connector {connector_in} has ROUTE={of_connector}"
         return Way(dest, account, connector_in, of_connector, CONNECTOR, reason)
-    file = call.config.routes
-    table = RouteTable(rows) if file is None else RouteTable.parse(read(file), known)
+    file, known = call.config.routes, tables.connectors
+    table = RouteTable(tables.routes()) if file is None else RouteTable.parse(read(file), known)
+    skipped = tuple(tables.about("route", dest)) if file is None else ()
     told = table.explain(dest, account, connector_in, lambda connector: connector.partition("/")[0] in known)
-    return Way(dest, account, connector_in, told.connector or "", TABLE if told.row else NOTHING, told.reason, told)
+    decided = TABLE if told.row else NOTHING
+    return Way(dest, account, connector_in, told.connector or "", decided, told.reason, told, skipped)
+
+
+def tell_skipped(skipped: Any) -> None:
+    """Print the rows that are not used, if there are any."""
+    if skipped:
+        show.table(
+            msgspec.to_builtins(skipped), show.SKIPPED, "\nRows that fit the number and that the gateway does not use"
+        )

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from emg.rules.account_rows import READ
-from emg.shell import account, customer, setting, user
+from emg.shell import account, customer, key, setting, user
 
 TEXT = (Path(__file__).parents[3] / "docs/accounts.md").read_text()
 
@@ -23,6 +23,6 @@ def test_every_command_is_described() -> None:
     )
     assert told == set(account.COMMANDS)
     for commands, title in (
-        (customer.COMMANDS, "`emg customer`"), (user.COMMANDS, "`emg user`"), (setting.COMMANDS, "`emg setting`"),
+        (customer.COMMANDS, "`emg customer`"), (user.COMMANDS, "`emg user`"), (key.COMMANDS, "`emg key`"), (setting.COMMANDS, "`emg setting`"),
     ):  # fmt: skip
         assert set(commands) <= set(re.findall(r"`([a-z]+)\b", section(title)))

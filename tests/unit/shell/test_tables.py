@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy import text as statement
 
 from app import main
 from emg.db import revisions
@@ -52,6 +53,16 @@ ACCESS=127.0.0.0/8
 ROUTE=op1
 >
 """
+STORED = {
+    "op3": (
+        ("TYPE", "OUTGOING"),
+        ("PROTOCOL", "SMPP"),
+        ("ADDRESS", "127.0.0.1:2777"),
+        ("USERNAME", "emg"),
+        ("PASSWORD", "secret"),
+    ),
+    "in3": (("TYPE", "INCOMING"), ("PROTOCOL", "SMPP"), ("ADDRESS", "127.0.0.1:2778"), ("ROUTE", "op1")),
+}
 ROUTES = "prefix,account,connector_in,connector_out,priority,weight,enabled\n46,,,op1:op2,10,1,1\n46,acme,,op3,10,1,1\n"
 PRICES = (
     "prefix,account,connector_in,connector_out,price,cost,currency,valid_from,valid_until,refund\n"
@@ -68,9 +79,11 @@ def folder(tmp_path: Path, database_url: str, database: Database) -> Path:
     (tmp_path / "prices.csv").write_text(PRICES)
     with database.session() as session:
         now = dt.datetime.now(dt.UTC)
-        options = [ConnectorOption(position=1, keyword="ROUTE", value="op1")]
-        session.add(Connector(name="op3", created=now, updated=now))
-        session.add(Connector(name="in3", created=now, updated=now, options=options))
+        for number, (name, lines) in enumerate(STORED.items()):
+            options = [
+                ConnectorOption(position=place, keyword=key, value=value) for place, (key, value) in enumerate(lines)
+            ]
+            session.add(Connector(name=name, position=number, created=now, updated=now, options=options))
         session.add(Account(name="acme", currency="SEK", created=now, updated=now))
         session.add(Account(name="own", currency="EUR", route="op2", created=now, updated=now))
     return tmp_path
@@ -334,3 +347,94 @@ def test_files_of_the_configuration_stand_in_the_place_of_the_tables(run: Run, f
     assert err == f"the gateway goes by {folder}/filed.csv, which its configuration names, not by this table\n"
     assert told(run("route", "explain", "46", "--json"))["connector"] == "op2"
     assert told(run("price", "explain", "46", "--json"))["row"]["price"] == "7.00"
+
+
+# -- rows that got in by hand
+
+
+def by_hand(database: Database, table: str, *rows: dict[str, Any]) -> None:
+    with database.session() as session:
+        for row in rows:
+            values = {**row, "updated": "2026-01-01 00:00:00"}
+            session.execute(
+                statement(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(':' + name for name in values)})"), values
+            )  # fmt: skip
+
+
+def route(prefix: str, out: str) -> dict[str, Any]:
+    return {
+        "prefix": prefix,
+        "account": "",
+        "connector_in": "",
+        "connector_out": out,
+        "priority": 1,
+        "weight": 1,
+        "enabled": 1,
+    }
+
+
+def price(prefix: str, amount: int, currency: str = "EUR") -> dict[str, Any]:
+    return {
+        "prefix": prefix, "account": "", "connector_in": "", "connector_out": "", "price": amount, "cost": 0, "currency": currency,
+        "refund": "never",
+    }  # fmt: skip
+
+
+def test_explain_counts_no_route_that_the_gateway_skips_and_names_it(
+    run: Run, folder: Path, database: Database
+) -> None:
+    run("route", "import", str(folder / "routes.csv"))
+    by_hand(database, "route", route("4670", "gone"), route("46x", "op1"), route("49", "gone"))
+    answer = told(run("route", "explain", "4670123", "--json"))
+    assert (answer["connector"], answer["reason"]) == ("op1", "the longest prefix is '46'")
+    assert [(row["table"], row["name"], row["field"]) for row in answer["skipped"]] == [
+        ("route", "4670", "connector_out"), ("route", "46x", "prefix"),
+    ]  # fmt: skip
+    shown = run("route", "explain", "4670123")[1]
+    assert "Rows that fit the number and that the gateway does not use" in shown
+    assert "there is no connector 'gone'" in shown
+    assert "46 " not in run("route", "explain", "48")[1]
+
+
+def test_explain_counts_no_connector_that_the_gateway_skips(run: Run, database: Database) -> None:
+    with database.session() as session:
+        now = dt.datetime.now(dt.UTC)
+        session.add(
+            Connector(
+                name="op9",
+                position=9,
+                options=[ConnectorOption(position=1, keyword="FLAVOUR", value="sweet")],
+                created=now,
+                updated=now,
+            )
+        )
+    by_hand(database, "route", route("4670", "op9"))
+    answer = told(run("route", "explain", "4670", "--json"))
+    assert answer["connector"] == ""
+    assert {(row["table"], row["name"]) for row in answer["skipped"]} == {("route", "4670"), ("connector", "op9")}
+    code, _out, err = run("route", "explain", "4670", "--connector", "op9")
+    assert (code, "the gateway does not use connector row" in err, "FLAVOUR" in err) == (1, True, True)
+
+
+def test_explain_counts_no_price_that_the_gateway_skips_and_names_it(run: Run, database: Database) -> None:
+    by_hand(database, "price", price("46", 50_000), price("4670", -1), price("467", 1, "ABC"))
+    by_hand(database, "price", price("46", 70_000))
+    answer = told(run("price", "explain", "4670123", "--connector-out", "op1", "--currency", "EUR", "--json"))
+    assert answer["row"]["price"] == "0.05", "the first of two that are for the same"
+    assert answer["rivals"] == []
+    assert [(row["name"], row["field"]) for row in answer["skipped"]] == [
+        ("4670", "price"),
+        ("467", "currency"),
+        ("46", "valid_from"),
+    ]
+    assert "does not use" in run("price", "explain", "4670123", "--connector-out", "op1", "--currency", "EUR")[1]
+
+
+def test_explain_says_that_an_account_is_not_used(run: Run, database: Database) -> None:
+    with database.session() as session:
+        session.execute(statement("UPDATE account SET throughput = -1 WHERE name = 'acme'"))
+    for command in ("route", "price"):
+        code, out, err = run(command, "explain", "46", "--account", "acme")
+        assert (code, out) == (1, "")
+        assert "the gateway does not use account row" in err
+        assert "(acme): throughput: " in err
