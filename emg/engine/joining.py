@@ -176,7 +176,8 @@ class Joiner:
 
     def _join(self, held: _Held) -> None:
         """All parts are there: one message in their place."""
-        self._held.pop(held.key, None)
+        if self._held.get(held.key) is held:  # it may have waited for room, and another one begun under its key
+            del self._held[held.key]
         parts = [held.parts[number] for number in range(1, held.total + 1)]
         if len({(part.charge.payer, part.charge.refund) for part in parts if part.charge is not None}) > 1:
             self._release(held)  # prices or the account have changed meanwhile: each is paid for as it was accepted

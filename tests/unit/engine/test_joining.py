@@ -336,3 +336,34 @@ def test_a_part_is_refused_at_once_where_the_message_would_be(engine):
     with pytest.raises(Rejected):
         engine.hand_in(parts_of()[:1])
     assert engine.joiner.count == 0
+
+
+def test_what_waits_for_room_takes_nothing_with_it_that_came_later_under_its_reference(engine):
+    """The sender uses the reference again while the queue of the first message is full: both go on, and all of it ends."""
+    lane, parts = engine.lanes.get("one"), parts_of()
+    numbers = engine.hand_in(parts[:2])
+    hold = engine.joiner.hold
+
+    def hold_and_fill(*arguments):
+        lane.size_limit = 0  # it gets full between the last part and its commit
+        return hold(*arguments)
+
+    engine.joiner.hold = hold_and_fill
+    numbers += engine.hand_in(parts[2:])
+    engine.joiner.hold = hold
+    assert engine.joiner.count == 3
+    assert waiting(engine) == []
+    lane.size_limit = 1000
+    again = engine.hand_in(parts_of(TEXT[::-1])[:1])
+    engine.joiner.tick(time.time())
+    assert body_of(waiting(engine)) == TEXT
+    assert engine.joiner.count == 1
+    engine.joiner.tick(time.time() + 10_000)
+    assert engine.joiner.count == 0
+    assert again[0] in {message.id for message in waiting(engine)}
+    for number in [message.id for message in waiting(engine)]:
+        engine.lanes.remove(number, Cause.DELETED)
+    assert engine.spool.flush()
+    ended = [event.id for event in engine.events(events.Ended)]
+    assert set(numbers + again) <= set(ended)
+    assert len(ended) == len(set(ended))
