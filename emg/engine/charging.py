@@ -19,14 +19,12 @@ from emg.rules import money
 from emg.rules.billing import Billing
 from emg.spool.spool import Spool
 from emg.text.errors import TextError
-from emg.text.split import count_parts
+from emg.text.split import SHORT, count_parts
 
 if TYPE_CHECKING:
     from emg.rules.numbering import Numbering
     from emg.rules.prices import PriceExplanation, PriceRow, PriceTable
 
-SHORT = 140
-"""Octets that are one short message in any encoding."""
 WHOLE = 134
 """Octets of a part beside the header that numbers it."""
 

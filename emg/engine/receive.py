@@ -32,14 +32,11 @@ from emg.spool.spool import Spool
 from emg.text.errors import TextError
 from emg.text.masking import masked
 from emg.text.references import References
-from emg.text.split import split, split_octets
+from emg.text.split import SHORT, split, split_octets
 from emg.text.udh import concatenation
 
 if TYPE_CHECKING:
     from emg.rules.prices import PriceRow
-
-SHORT = 140
-"""Octets of user data that fit a short message (3GPP TS 23.040); unpacked GSM text has 160, or 153 behind a header of 6."""
 
 Done = Callable[[Any, SpoolError | None], None]
 Keep = Callable[[Message, int, int], None]

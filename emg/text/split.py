@@ -16,6 +16,8 @@ from emg.text import gsm7
 from emg.text import udh as header
 from emg.text.errors import Malformed, TextError, TooManyParts
 
+SHORT: Final = header.LONGEST
+"""Octets of user data that fit a short message (3GPP TS 23.040); unpacked GSM text has 160, or 153 behind a header of 6."""
 MOST_PARTS: Final = 255
 """The total is one octet, in a header and in sar_total_segments (SMPP 3.4 §5.3.2.23) alike."""
 
