@@ -59,8 +59,9 @@ class Gateway:
     def __init__(self, config: ServerConfig) -> None:
         self.config = config
         self.started_at = 0.0
-        self.lag = 0.0
+        self._late = 0.0
         """How late the last tick was, in seconds: how long something kept the event loop."""
+        self._tick_due = float("inf")
         self.connectors: dict[str, Connector] = {}
         self.engine: Engine
         self.feed: TableFeed
@@ -149,20 +150,25 @@ class Gateway:
         connector.start()
 
     def _tick(self, upkeep: Upkeep) -> None:
-        due = time.monotonic() + TICK_SECONDS
+        self._tick_due = time.monotonic() + TICK_SECONDS
         while True:
-            gevent.sleep(max(0.0, due - time.monotonic()))
+            gevent.sleep(max(0.0, self._tick_due - time.monotonic()))
             now = time.monotonic()
-            self.lag = now - due
-            due = now + TICK_SECONDS
+            self._late = now - self._tick_due
+            self._tick_due = now + TICK_SECONDS
             try:
                 upkeep.tick(time.time())
                 for connector in self.connectors.values():
                     for session in connector.sessions():
                         if isinstance(session, OutgoingSession):
-                            session.measure(TICK_SECONDS + self.lag)
+                            session.measure(TICK_SECONDS + self._late)
             except Exception:  # a duty that fails once is tried again in a second; the gateway goes on
                 log.exception("a regular duty failed")
+
+    @property
+    def lag(self) -> float:
+        """Seconds by which the last tick was late, or by which one has not come that is due: something keeps the event loop, or the duties hang."""
+        return max(self._late, time.monotonic() - self._tick_due)
 
     # -- stop
 

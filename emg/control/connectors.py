@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 
+from emg.control.progress import progress
 from emg.control.routes import NAME, Connector, Request, Route, Status
 from emg.errors import ControlError, EmgError
 
@@ -26,6 +27,8 @@ def row(connector: Connector) -> dict[str, Any]:
         "disabled": port.config.disabled,
         "throttled": bool(port.slowed),
         "queued": port.lane.size,
+        "progress": None if port.incoming else progress(port),
+        "certificate": port.config.ssl_certfile if port.config.ssl else None,
         "counters": port.counters.as_dict(),
     }
 

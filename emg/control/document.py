@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from emg.control.ctl import COMMANDS
 from emg.control.metrics import CONNECTOR_GAUGES, COUNTERS, GAUGES, QUEUE_GAUGES
+from emg.control.overview import CODES
 from emg.control.server import PUBLIC, TABLE
 
 HEAD = """\
@@ -56,6 +57,8 @@ def _routes() -> Iterator[str]:
     for route in TABLE.routes:
         yield _row(f"`{route.method} {route.shown or route.pattern}`", route.help)
     public = " and ".join(f"`{route.shown or route.pattern}`" for route in PUBLIC)
+    codes = "; ".join(f"`{code}`: {about}" for code, about in CODES.items())
+    yield f"\n`/health` says what is wrong in `faults`, for people, and in `codes`, for programs. {codes}."
     yield f"\n`METRICS=host:port` offers {public} over TCP as well, and nothing else."
 
 

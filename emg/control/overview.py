@@ -16,24 +16,36 @@ COMMIT_LIMIT = 30.0
 """Seconds that one commit may take."""
 
 
+CODES = {
+    "spool_full": "the disk can't take new messages",
+    "commit_hangs": "a commit does not return",
+    "loop_late": "something keeps the event loop, or the regular duties",
+    "stopping": "it drains and stops: no fault, but nothing new is taken",
+}
+"""What can be wrong, for programs; each has a sentence in `faults`, in the same order as `codes`."""
+
+
 def health(api: "Api", _request: Request) -> Any:
     """Does the gateway work? 200 when it does, 503 with the reasons when not."""
     gateway, spool = api.gateway, api.engine.spool
     full = time.monotonic() - spool.full_since if spool.full_since else 0.0
-    faults = []
+    lag, commit = gateway.lag, spool.commit_seconds
+    faults = {}
     if full:
-        faults.append(f"the spool cannot be written for {full:.0f} s: new messages are refused")
-    if spool.commit_seconds > COMMIT_LIMIT:
-        faults.append(f"a commit has been running for {spool.commit_seconds:.0f} s: the disk hangs")
-    if gateway.lag > LAG_LIMIT:
-        faults.append(f"the event loop was {gateway.lag:.1f} s late")
+        faults["spool_full"] = f"the spool cannot be written for {full:.0f} s: new messages are refused"
+    if commit > COMMIT_LIMIT:
+        faults["commit_hangs"] = f"a commit has been running for {commit:.0f} s: the disk hangs"
+    if lag > LAG_LIMIT:
+        faults["loop_late"] = f"the event loop was {lag:.1f} s late"
     if not api.engine.receiver.open:
-        faults.append("the gateway is stopping")
+        faults["stopping"] = "the gateway is stopping"
     told = {
         "ok": not faults,
-        "faults": faults,
-        "loop_lag_seconds": round(gateway.lag, 4),
-        "commit_seconds": round(spool.commit_seconds, 4),
+        "codes": list(faults),
+        "faults": list(faults.values()),
+        "process": os.getpid(),
+        "loop_lag_seconds": round(lag, 4),
+        "commit_seconds": round(commit, 4),
         "spool_full_seconds": round(full, 1),
         "commits": spool.commits,
     }

@@ -58,8 +58,11 @@ class Gateway(Protocol):
 
     config: ServerConfig
     started_at: float
-    lag: float
     engine: Engine
+
+    @property
+    def lag(self) -> float:
+        """Seconds by which the event loop is late."""
 
     @property
     def connectors(self) -> Mapping[str, Connector]:

@@ -1,6 +1,11 @@
 """What the gateway says of itself."""
 
-from emg.gateway import NAMED, in_words
+import time
+
+import pytest
+
+from emg.config.model import ServerConfig
+from emg.gateway import NAMED, Gateway, in_words
 
 
 def test_a_reload_is_told_in_words() -> None:
@@ -20,3 +25,13 @@ def test_a_reload_without_a_change_is_no_line() -> None:
 def test_a_reload_of_many_accounts_is_no_long_line() -> None:
     names = [f"a{number}" for number in range(NAMED + 3)]
     assert in_words({"users_added": names}).endswith(f"a{NAMED - 1} and 3 more")
+
+
+def test_a_duty_that_does_not_come_makes_the_loop_late() -> None:
+    """Not only when it comes at last: a duty that hangs would hide itself."""
+    gateway = Gateway(ServerConfig())
+    assert gateway.lag == 0.0, "nothing is due before the start"
+    gateway._tick_due = time.monotonic() - 60
+    assert gateway.lag == pytest.approx(60, abs=5)
+    gateway._tick_due, gateway._late = time.monotonic() + 1, 0.25
+    assert gateway.lag == 0.25

@@ -1,8 +1,10 @@
 """The control API over its real socket: every route, what is wrong with a request, who may connect."""
 
+import os
 import re
 import socket
 import stat
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +13,11 @@ import gevent
 import gevent.socket
 import pytest
 
+from emg.control import overview
 from emg.control.server import PUBLIC, TABLE, ControlServer
 from emg.engine.port import Counters
-from emg.errors import EmgError
+from emg.errors import Cause, EmgError
+from emg.rules.pacing import TokenBucket
 from tests.engines import SmallGateway, short
 
 ROOT = Path(__file__).parents[3]
@@ -275,7 +279,78 @@ def test_health_says_what_is_wrong(gateway: SmallGateway) -> None:
     gateway.engine.receiver.open = False
     status, answer = gateway.ask("GET", "/health")
     assert status == 503
-    assert len(answer["faults"]) == 2
+    assert answer["codes"] == ["loop_late", "stopping"]
+    assert answer["faults"] == ["the event loop was 30.0 s late", "the gateway is stopping"]
+
+
+def test_each_trouble_of_health_has_its_code(gateway: SmallGateway, monkeypatch) -> None:
+    """Programs go by the codes: each row of their table can be had, and nothing else."""
+    answer = good(gateway, "GET", "/health")
+    assert (answer["codes"], answer["faults"], answer["process"]) == ([], [], os.getpid())
+    spool = gateway.engine.spool
+    monkeypatch.setattr(type(spool), "commit_seconds", property(lambda _spool: overview.COMMIT_LIMIT + 1))
+    spool.full_since = time.monotonic() - 5
+    gateway.lag = overview.LAG_LIMIT + 1
+    gateway.engine.receiver.open = False
+    status, answer = gateway.ask("GET", "/health")
+    assert (status, answer["codes"]) == (503, list(overview.CODES))
+    assert len(answer["faults"]) == len(overview.CODES)
+
+
+def progress(gateway: SmallGateway) -> dict:
+    return good(gateway, "GET", "/connectors/one")["progress"]
+
+
+def test_progress_counts_what_is_due_in_flight_and_finished(gateway: SmallGateway) -> None:
+    assert good(gateway, "GET", "/connectors/customers")["progress"] is None
+    first, second, third = gateway.small.submit(3)
+    assert progress(gateway) == {"up": False, "due": 3, "in_flight": 0, "finished": 0, "answer_seconds": 30.0}
+    gateway.engine.ports["one"].started = True
+    carrier, _sent = gateway.small.carrier("one", window=2, answering=False)
+    gateway.small.rows("SELECT 1")
+    assert progress(gateway) == {"up": True, "due": 1, "in_flight": 2, "finished": 0, "answer_seconds": 30.0}
+    port, deliver = gateway.engine.ports["one"], gateway.engine.deliverer
+    deliver.sent(port, carrier, carrier.in_flight[first], "r1")
+    deliver.refused(port, carrier, carrier.in_flight[second], 0x14, Cause.QUEUE_FULL)
+    assert progress(gateway)["finished"] == 2
+    assert third in gateway.engine.lanes.get("one").waiting
+
+
+def test_what_waits_for_its_time_is_not_due(gateway: SmallGateway) -> None:
+    gateway.small.submit(2)
+    lane = gateway.engine.lanes.get("one")
+    message = lane.waiting[next(iter(lane.waiting))]
+    lane.remove(message.id)
+    gateway.engine.lanes.put_back(message, lane, due=time.time() + 600)
+    assert progress(gateway)["due"] == 1
+    lane.remove(message.id)
+    assert progress(gateway)["due"] == 1, "what was taken out is not waiting for its time either"
+
+
+def _hold(gateway: SmallGateway) -> None:
+    gateway.engine.lanes.get("one").held = True
+
+
+def _stop(gateway: SmallGateway) -> None:
+    gateway.engine.ports["one"].stopped = True
+
+
+def _slow(gateway: SmallGateway) -> None:
+    gateway.engine.lanes.get("one").paused_until = time.monotonic() + 60
+
+
+def _pace(gateway: SmallGateway) -> None:
+    pacer = gateway.engine.lanes.get("one").pacer = TokenBucket(0.001)
+    pacer.take(time.monotonic())
+
+
+@pytest.mark.parametrize("wait", [_hold, _stop, _slow, _pace])
+def test_a_connector_that_is_meant_to_wait_is_not_up(gateway: SmallGateway, wait) -> None:
+    gateway.engine.ports["one"].started = True
+    gateway.small.carrier("one", answering=False)
+    assert progress(gateway)["up"]
+    wait(gateway)
+    assert not progress(gateway)["up"]
 
 
 def test_metrics_count_everything_that_a_connector_counts(gateway: SmallGateway) -> None:
