@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from emg.config import hashes, kinds, notyet
 from emg.config.build import TABLES, Built, Draft, build, nearest, quote
+from emg.config.check_alerts import alerts
 from emg.config.connector import ConnectorConfig
 from emg.config.faults import Findings
 from emg.config.keywords import Keyword
@@ -161,6 +162,8 @@ def addresses(draft: Draft, findings: Findings) -> None:
     taken: list[tuple[Endpoint, str]] = []
     if draft.general.value.metrics:
         taken.append((draft.general.value.metrics, "METRICS"))
+    if "WATCHDOG" in draft.general.given:
+        taken.append((draft.general.value.watchdog, "WATCHDOG"))
     for name, connector in draft.connectors.items():
         place = _place(connector, "ADDRESS")
         own = connector.value.address
@@ -253,5 +256,5 @@ def nothing_to_do(draft: Draft, findings: Findings) -> None:
 
 RULES: tuple[Callable[[Draft, Findings], None], ...] = (
     needed_keywords, protocols, idle_keywords, not_yet, references, redirect_circles, addresses, providers, encryption, smpp_lengths, sizes,
-    nothing_to_do,
+    alerts, nothing_to_do,
 )  # fmt: skip

@@ -99,6 +99,23 @@ class LogContent(StrEnum):
     NONE = "none"
 
 
+class MailTls(StrEnum):
+    """How the connection to a mail server is encrypted."""
+
+    NONE = "none"
+    STARTTLS = "starttls"
+    """After the greeting, on the port for plain text."""
+    TLS = "tls"
+    """From the first octet."""
+
+
+class AlertLevel(StrEnum):
+    """Least severe alert that is told."""
+
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
 class TextCharset(StrEnum):
     """Charset of plain text that comes without one; the values are names that Python knows."""
 

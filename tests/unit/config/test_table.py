@@ -36,7 +36,8 @@ def test_every_keyword_is_described_in_sentences(row: Keyword) -> None:
 
 @pytest.mark.parametrize("row", ROWS)
 def test_passwords_are_secret(row: Keyword) -> None:
-    assert row.secret == ("PASSWORD" in row.name or row.name == "DATABASE")
+    words = ("PASSWORD", "SECRET", "TOKEN")
+    assert row.secret == (any(word in row.name for word in words) or row.name in {"DATABASE", "ALERT_WEBHOOK"})
 
 
 def test_attributes_are_keywords_in_lower_case() -> None:

@@ -12,7 +12,7 @@ from emg.config.build import TABLES
 from emg.config.load import load_text
 from emg.config.model import ConnectorConfig, ServerConfig, UserConfig
 
-EMG = Path(__file__).parents[3] / "emg"
+ROOT = Path(__file__).parents[3]
 CLASSES = {"": ServerConfig, "CONNECTOR": ConnectorConfig, "USER": UserConfig}
 
 INSIDE = {
@@ -31,8 +31,9 @@ def read_outside() -> frozenset[str]:
     """Names of attributes that any module outside emg/config looks at."""
     return frozenset(
         node.attr
-        for file in EMG.rglob("*.py")
-        if "config" not in file.relative_to(EMG).parts
+        for folder in ("emg", "watchdog")
+        for file in (ROOT / folder).rglob("*.py")
+        if ROOT / "emg" / "config" not in file.parents
         for node in ast.walk(ast.parse(file.read_text()))
         if isinstance(node, ast.Attribute)
     )
