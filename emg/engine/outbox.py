@@ -89,7 +89,7 @@ class Outbox:
         size = min(config.outboxsize, config.outboxlimit // 2) if recording else config.outboxsize
         excess = self._spool.outbox_events - size
         if excess > 0 and not self._trimming and (not recording or self._recorder_there):
-            self._trim(TRIM_MORE if excess > size // 20 else TRIM_ROWS, self.recorded if recording else None)
+            self._trim(excess, TRIM_MORE if excess > size // 20 else TRIM_ROWS, self.recorded if recording else None)
 
     @property
     def _recorder_there(self) -> bool:
@@ -108,8 +108,8 @@ class Outbox:
         if bool(self.alarm) != bool(before) or ("reached" in self.alarm) != ("reached" in before):
             log.error("%s", self.alarm) if self.alarm else log.warning("the outbox has room again")
 
-    def _trim(self, rows: int, upto: int | None) -> None:
-        """Drop the oldest rows."""
+    def _trim(self, excess: int, rows: int, upto: int | None) -> None:
+        """Drop the oldest rows, until so many events are gone; not more than so many rows at once."""
         self._trimming = True
         spool = self._spool
         bound = upto if upto is not None else (1 << 63) - 1
@@ -118,7 +118,12 @@ class Outbox:
             found = db.execute(
                 "SELECT seq, count FROM outbox WHERE seq <= ? ORDER BY seq LIMIT ?", (bound, rows)
             ).fetchall()
-            return (found[-1][0], sum(row[1] for row in found)) if found else (0, 0)
+            last = dropped = 0
+            for number, count in found:
+                if dropped >= excess:
+                    break
+                last, dropped = number, dropped + count
+            return last, dropped
 
         def found(oldest: tuple[int, int] | None, _error: Exception | None) -> None:
             self._trimming = False
