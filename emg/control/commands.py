@@ -122,7 +122,9 @@ def message(call: Call) -> int:
     answer = call.client.get(f"/messages/{call.arguments.id}")
 
     def human() -> None:
-        show.pairs({name: given for name, given in answer.items() if name not in ("story", "related")})
+        show.pairs({name: given for name, given in answer.items() if name not in ("story", "related", "remote_ids")})
+        if len(answer["remote_ids"]) > 1 or any(row["part"] for row in answer["remote_ids"]):
+            show.table(answer["remote_ids"], show.REMOTE_IDS, "\nSent")
         show.story(answer["story"], "\nStory")
         if answer["related"]:
             show.story(answer["related"], "\nIts parts and reports")

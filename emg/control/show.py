@@ -52,6 +52,7 @@ ORPHANS: Columns = (
     ("Number", "number"), ("Provider", "provider"), ("Remote id", "remote_id"), ("State", "state"),
     ("Received", "received"),
 )  # fmt: skip
+REMOTE_IDS: Columns = (("Part", "part"), ("Connector", "connector"), ("Remote id", "remote_id"))
 RIVALS: Columns = (
     ("Row", "row.line"), ("Prefix", "row.prefix"), ("Account", "row.account"), ("Received on", "row.connector_in"),
     ("Connectors", "row.connectors"), ("Why not", "reason"),

@@ -16,7 +16,7 @@ from emg.engine import events, story
 from emg.engine.engine import Engine
 from emg.engine.parts import Group
 from emg.errors import Cause, ControlError, SpoolError
-from emg.message import Encoding, Message, OpenReport, Report, State
+from emg.message import Encoding, Kind, Message, OpenReport, Report, State
 from emg.rules.remoteid import IdFormat
 from emg.spool.schema import DEFERRED, RESIDENT, report_key
 from emg.text import coding
@@ -73,6 +73,7 @@ def trace(engine: Engine, message_id: int) -> dict[str, Any]:
         "id": message_id,
         "state": state,
         **told,
+        "remote_ids": _remote_ids(own + related),
         "story": [_told(event) for event in own],
         "related": [_told(event) for event in related],
     }
@@ -86,14 +87,27 @@ def _read(db: sqlite3.Connection, message_id: int) -> tuple[dict[str, Any], list
         told = {**_message(row[0]), "place": place, "queue_number": row[2]}
     own = story.events_of(db, message_id)
     own.sort(key=lambda event: not isinstance(event, events.Accepted))  # a long message's parts are noted before it
-    parts = {event.part for event in own if isinstance(event, events.Split)}
-    related = story.events_around(db, parts)
+    wholes = {event.into for event in own if isinstance(event, events.Joined)}
+    around = [event for number in sorted(wholes) for event in story.events_of(db, number)]
+    parts = {event.part for event in own + around if isinstance(event, events.Split)}
+    related = around + story.events_around(db, parts)
     reports = {
         event.report
         for event in own + related
         if isinstance(event, events.Ended | events.Intermediate) and event.report
     }
     return told, own, sorted(related + story.events_around(db, reports), key=lambda event: event.at)
+
+
+def _remote_ids(happened: list[events.Any]) -> list[dict[str, Any]]:
+    """What the far sides call a message: one row for each time it was sent, or each of its parts (`part` from 1; 0: it was not split)."""
+    numbers = {event.part: event.number for event in happened if isinstance(event, events.Split)}
+    rows = [
+        {"part": numbers.get(event.id, 0), "connector": event.connector, "remote_id": event.remote_id}
+        for event in happened
+        if isinstance(event, events.Sent) and event.kind == Kind.NORMAL
+    ]
+    return sorted(rows, key=lambda row: row["part"])
 
 
 def _message(message: Message) -> dict[str, Any]:

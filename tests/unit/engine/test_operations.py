@@ -2,15 +2,18 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import gevent
 import pytest
 
+from emg.config.model import MessageMode
 from emg.engine import events, inspection, interventions
 from emg.engine.operations import Selection, Sweep
 from emg.errors import ControlError, SpoolError
-from emg.message import Message, State
+from emg.message import Encoding, Message, State
+from emg.text.split import split
 from tests.engines import SmallEngine, short
 
 SECONDS = 20.0
@@ -321,6 +324,26 @@ def test_the_story_of_a_long_message_shows_its_parts_and_its_report(small: Small
     told = interventions.trace(small.engine, number)
     assert [event["event"] for event in told["story"]] == ["accepted", "split", "split", "split", "ended"]
     assert [event["event"] for event in told["related"]] == ["sent"] * 3 + ["ended"] * 3 + ["sent"]
+    parts = [event["part"] for event in told["story"] if event["event"] == "split"]
+    assert told["remote_ids"] == [
+        {"part": place, "connector": "one", "remote_id": f"r{part}"} for place, part in enumerate(parts, 1)
+    ]
+
+
+def test_the_story_of_a_part_goes_on_with_that_of_the_message_that_it_went_into(small: SmallEngine) -> None:
+    port = small.engine.ports["customers"]
+    port.configure(replace(port.config, messagemode=MessageMode(join=True)), port.retry)
+    pieces = split(b"y" * 400, Encoding.GSM7, b"", reference=9, wide_reference=False, limit=255)
+    numbers = [small.submit(1, lambda _, piece=piece: short(udh=piece[0], body=piece[1]))[0] for piece in pieces]
+    _, sent = small.carrier("one")
+    with gevent.Timeout(SECONDS):
+        while small.lanes.get("one").size:
+            gevent.sleep(0.001)
+    small.spool.flush()
+    told = interventions.trace(small.engine, numbers[0])
+    assert [event["event"] for event in told["story"]] == ["accepted", "joined"]
+    assert {row["remote_id"] for row in told["remote_ids"]} == {f"r{number}" for number in sent}
+    assert [row["part"] for row in told["remote_ids"]] == [1, 2, 3]
 
 
 # -- why
