@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from emg.config import hashes
 from emg.db import accounts, changes, customers
 from emg.db.audit import Actor
-from emg.db.changes import NotFound
+from emg.db.changes import NotFound, Subject
 from emg.db.filters import holds
 from emg.db.models import Account, Customer, Role, WebUser
 from emg.rules import rows
@@ -105,20 +105,30 @@ def change(session: Session, actor: Actor, name: str, given: Mapping[str, Any], 
     """Set what is given; False when that changes nothing. The login stays."""
     user = find(session, name, lock=True)
     old = values(session, user)
-    whole = old | changes.check(WEB_USER, given)
-    if any(whole[field] != old[field] for field in ("role", "customer")):
-        _agrees(whole)
-    assert whole["name"] == name, "a web user keeps his login"
-    if whole == old:
-        return False
-    if whole["role"] != Role.OWNER or whole["locked"]:
-        _keep_an_owner(session, user)
-    _set(session, user, whole)
-    if any(old[field] != whole[field] for field in TELLING):
-        user.session_epoch += 1
-    user.updated = changes.now()
-    changes.tell(session, actor, action, TABLE, name, rows.write(WEB_USER, old), rows.write(WEB_USER, whole))
-    return True
+
+    def put(whole: dict[str, Any]) -> None:
+        if any(whole[field] != old[field] for field in ("role", "customer")):
+            _agrees(whole)
+        assert whole["name"] == name, "a web user keeps his login"
+        if whole == old:
+            return
+        if whole["role"] != Role.OWNER or whole["locked"]:
+            _keep_an_owner(session, user)
+        _set(session, user, whole)
+        if any(old[field] != whole[field] for field in TELLING):
+            user.session_epoch += 1
+
+    return changes.change(session, actor, action, _subject(session), user, given, put)
+
+
+def _subject(session: Session) -> Subject[WebUser]:
+    def read(user: WebUser) -> dict[str, Any]:
+        return values(session, user)
+
+    def texts(user: WebUser) -> dict[str, str]:
+        return rows.write(WEB_USER, read(user))
+
+    return Subject(TABLE, WEB_USER, read, texts, ("name", "there is a web user of this login already"))
 
 
 def set_role(session: Session, actor: Actor, name: str, role: str) -> bool:
