@@ -17,6 +17,7 @@ from sqlalchemy import text
 from emg.db import schema
 from emg.db.engine import Database
 from emg.db.models import Refund
+from emg.recorder.source import Source
 from tests.durability.test_charging import PRICE, stocked
 from tests.gateways import ROOT, GatewayProcess, Program, SinkProcess, eventually, incoming, outgoing
 
@@ -234,3 +235,42 @@ def test_backups_of_a_server_and_of_the_spool(own_mariadb, tmp_path):
 @pytest.mark.timeout(240)
 def test_backups_of_the_embedded_database_and_of_the_spool(tmp_path):
     play(Embedded(tmp_path), tmp_path)
+
+
+@pytest.mark.timeout(120)
+def test_in_every_commit_balances_and_events_agree(tmp_path):
+    """What `Source.charged` goes by: before its first event a spool has charged nothing, at whatever moment one looks."""
+    kept = Embedded(tmp_path)
+    database = Database(kept.url)
+    schema.upgrade(database)
+    stocked(database, Refund.UNDELIVERED, 100_000)
+    database.close()
+    with (
+        SinkProcess(
+            tmp_path / "sink", "--report-states", "DELIVRD=1,UNDELIV=1", "--error-rate", "0.1:RINVDSTADR"
+        ) as sink,
+        GatewayProcess(
+            tmp_path,
+            f"DATABASE={kept.url}\n"
+            + incoming("customers", WINDOWSIZE=50, INSTANCES=10)
+            + outgoing("operator", sink.address, WINDOWSIZE=50, INSTANCES=2),
+        ) as gateway,
+    ):
+        load = Program(
+            [
+                "load", "--quiet", "--system-id", "acme", "--password", "secret", "--to", f"127.0.0.1:{gateway.port()}",
+                "--duration", "5s", "--rate", "600", "--sessions", "4", "--recipients", "467:7", "--reports", "--report-wait", "5",
+            ],
+            tmp_path / "load",
+        )  # fmt: skip
+        source = Source(str(tmp_path / "spool"))
+        looks, spent = 0, set()
+        while load.alive:
+            (before,) = source.charged(1).values() or (0,)
+            assert before == 0
+            spent.add(gateway.query("SELECT sum(charged) FROM balance")[0][0])
+            looks += 1
+        source.close()
+        assert load.wait() == 0, load.printed()
+    assert looks > 20
+    assert len(spent) > 10
