@@ -48,7 +48,7 @@ class Router:
 
     def usable(self, name: str) -> bool:
         """A route may choose this connector (or an account's queue of it) now."""
-        port = self.ports.get(name.partition("/")[0])
+        port = self.ports.get(name) or self.ports.get(name.partition("/")[0])
         return port is not None and port.usable
 
     def route(self, message: Message, origin: Port, user: UserConfig | None, now: float) -> tuple[Lane, Port, str]:
@@ -79,11 +79,11 @@ class Router:
             raise Rejected(
                 Cause.NO_ROUTE, f"no route for {message.dest}: the connector has no ROUTE and there is no table"
             )
-        choice = self.table.lookup(message.dest, message.account, origin.name)
-        picked = choice.pick(self.usable)
+        picked = self.table.pick(message.dest, message.account, origin.name, self.usable)
         if picked is None:
-            name = self.fallback([connector for row in choice.rows for connector in row.connectors], message.dest)
-            picked = next((row, name) for row in choice.rows if name in row.connectors)
+            rows = self.table.lookup(message.dest, message.account, origin.name).rows
+            name = self.fallback([connector for row in rows for connector in row.connectors], message.dest)
+            picked = next((row, name) for row in rows if name in row.connectors)
         row, name = picked
         return self.target(name, f"table {row.line}")
 

@@ -13,6 +13,7 @@ import msgspec
 
 from emg.rules.csv_rows import CsvReader, text_of
 from emg.rules.faults import Fault, TableFaults
+from emg.rules.longest import Longest
 from emg.rules.snapshot import NetworkRow as StoredNetwork
 
 COLUMNS: Final = ("prefix", "country", "name", "mcc", "mnc")
@@ -38,15 +39,13 @@ class NetworkFaults(TableFaults):
 class Numbering:
     """A loaded table. It never changes; false when it is empty."""
 
-    __slots__ = ("_lengths", "size")
+    __slots__ = ("lookup", "size")
 
     def __init__(self, rows: Iterable[NetworkRow] = ()) -> None:
-        by_length: dict[int, dict[str, NetworkRow]] = {}
-        self.size = 0
-        for row in rows:
-            self.size += 1
-            by_length.setdefault(len(row.prefix), {})[row.prefix] = row
-        self._lengths = tuple((length, by_length[length]) for length in sorted(by_length, reverse=True))
+        by_prefix = {row.prefix: row for row in rows}
+        self.size = len(by_prefix)
+        self.lookup = Longest(by_prefix).find
+        """The network of a number (digits); None for one that no prefix fits."""
 
     def __bool__(self) -> bool:
         return self.size > 0
@@ -55,14 +54,6 @@ class Numbering:
     def parse(cls, text: str) -> "Numbering":
         """The table in CSV form. Raises NetworkFaults with all faults of all rows; then nothing is loaded."""
         return cls(parse_networks(text))
-
-    def lookup(self, dest: str) -> NetworkRow | None:
-        """The network of a number (digits); None for one that no prefix fits."""
-        for length, rows in self._lengths:
-            row = rows.get(dest[:length])
-            if row is not None:
-                return row
-        return None
 
 
 def parse_networks(text: str) -> list[NetworkRow]:

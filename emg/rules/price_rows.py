@@ -15,7 +15,7 @@ Fails with `PriceFaults`, which lists every faulty row; then nothing is loaded.
 
 import datetime as dt
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Final
+from typing import Final, final
 
 import msgspec
 
@@ -39,6 +39,7 @@ _REFUND: Final = {word: number for number, word in enumerate(REFUNDS)}
 _DEFAULT_REFUND: Final = "refused"
 
 
+@final
 class PriceRow(msgspec.Struct, frozen=True, gc=False):
     """One row. Empty `prefix`, `account` and connectors mean any; amounts are micro-units a message part."""
 

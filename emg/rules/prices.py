@@ -11,24 +11,54 @@ That is the order of the routing table (`emg.rules.routes`) with one step more, 
 columns choose rows that belong together. It differs in one thing: what is not valid now counts as not there, and a less
 specific row decides; a route that can't be used never gives way to a general one, since traffic would leak, but a price that has ended is no price.
 
-`PriceTable.lookup` is on the hot path: a dictionary for each length of prefix, and no step for each row. Rows of one key with many periods cost a
-binary search. A table never changes; a new text makes a new one. A lookup for currency "" is one for an account without a balance of its own:
+`PriceTable.lookup` is on the hot path: the longest prefix is found at once (`emg.rules.longest`), and there is no step for each row. A row that is alone with its
+prefix stands there itself. Rows of one key with many periods cost a binary search. A table never changes; a new text makes a new one. A lookup for currency "" is one for an account without a balance of its own:
 it sees all rows when they are all of one currency, otherwise none. Nothing here fails but `parse`, with `PriceFaults`.
 """
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterable
 
+from emg.rules.longest import Longest
 from emg.rules.price_explain import Asked, PriceExplanation, explain
-from emg.rules.price_rows import FOREVER, PriceFaults, PriceRow, parse_prices
+from emg.rules.price_rows import FOREVER, Key, PriceFaults, PriceRow, key_of, parse_prices
 
 __all__ = ["PriceExplanation", "PriceFaults", "PriceRow", "PriceTable"]
 
 
-class _Rows:
-    """The rows for one prefix, or for one account of it: a row of its own is not worth one of these, and stands in the dictionary itself."""
+class _Only:
+    """The rows for one prefix when all are equal but for their validity, and name somebody or are several."""
 
-    __slots__ = ("accounts", "connectors", "plain")
+    __slots__ = ("account", "connector_in", "connector_out", "entry", "shorter")
+
+    def __init__(self, rows: "list[PriceRow]") -> None:
+        row = rows[0]
+        self.account = row.account
+        self.connector_in = row.connector_in
+        self.connector_out = row.connector_out
+        self.entry = row if len(rows) == 1 else _Periods(rows)
+        self.shorter: _Place | None = None
+        """What there is for the next shorter prefix: that decides when nothing here does."""
+
+    def find(self, account: str, connector_in: str, connector_out: str, now: float) -> PriceRow | None:
+        """The row of this prefix that decides."""
+        if (
+            (not self.account or self.account == account)
+            and (not self.connector_in or self.connector_in == connector_in)
+            and (not self.connector_out or self.connector_out == connector_out)
+        ):
+            return _valid(self.entry, now)
+        return None
+
+    def all(self) -> list[PriceRow]:
+        """Every row of this prefix."""
+        return _all(self.entry)
+
+
+class _Rows:
+    """The rows for one prefix, or for one account of it, that name different things. A single one is not worth one of these."""
+
+    __slots__ = ("accounts", "connectors", "plain", "shorter")
 
     def __init__(self) -> None:
         self.plain: PriceRow | _Periods | None = None
@@ -37,12 +67,22 @@ class _Rows:
         """Those that name a connector, by (in, out)."""
         self.accounts: dict[str, PriceRow | _Rows] | None = None
         """Those that name an account."""
+        self.shorter: _Place | None = None
+        """As in `_Only`."""
 
     def add(self, row: PriceRow, entry: "PriceRow | _Periods", account: str) -> None:
         """Take what there is for one key, `row` being one that has it; `account` is its account, empty once we are in that."""
         if account:
-            self.accounts = self.accounts or {}
-            _put(self.accounts, account, row, entry, "")
+            self.accounts = self.accounts or {}  # a row of its own stands there itself
+            known = self.accounts.get(account)
+            if known is None and isinstance(entry, PriceRow) and not (row.connector_in or row.connector_out):
+                self.accounts[account] = entry
+                return
+            if not isinstance(known, _Rows):
+                several = self.accounts[account] = _Rows()
+                several.plain = known
+                known = several
+            known.add(row, entry, "")
         elif row.connector_in or row.connector_out:
             self.connectors = self.connectors or {}
             self.connectors[row.connector_in, row.connector_out] = entry
@@ -53,10 +93,11 @@ class _Rows:
         """The row of this prefix that decides."""
         if self.accounts is not None:
             own = self.accounts.get(account)
-            if own is not None:
-                row = (
-                    _valid(own, now) if own.__class__ is PriceRow else own.choose(connector_in, connector_out, now)  # type: ignore[union-attr]
-                )
+            if type(own) is PriceRow:
+                if own.valid_from <= now < own.valid_until:
+                    return own
+            elif own is not None:
+                row = own.choose(connector_in, connector_out, now)
                 if row is not None:
                     return row
         return self.choose(connector_in, connector_out, now)
@@ -114,27 +155,13 @@ class _Periods:
 
 
 def _valid(entry: PriceRow | _Periods | None, now: float) -> PriceRow | None:
-    if entry.__class__ is PriceRow:
+    if type(entry) is PriceRow:
         return entry if entry.valid_from <= now < entry.valid_until else None
-    return entry.at(now) if entry is not None else None  # type: ignore[union-attr]  # it is no row
+    return entry.at(now) if entry is not None else None
 
 
-def _put(
-    places: dict[str, PriceRow | _Rows], name: str, row: PriceRow, entry: PriceRow | _Periods, account: str
-) -> None:
-    """Put one key's entry where `name` stands: by itself when it is the only one and names nothing more."""
-    known = places.get(name)
-    if known is None and isinstance(entry, PriceRow) and not (account or row.connector_in or row.connector_out):
-        places[name] = entry
-        return
-    if not isinstance(known, _Rows):
-        rows = places[name] = _Rows()
-        rows.plain = known
-        known = rows
-    known.add(row, entry, account)
-
-
-Lengths = tuple[tuple[int, dict[str, PriceRow | _Rows]], ...]
+_Place = PriceRow | _Only | _Rows
+"""What there is for one prefix."""
 
 
 class PriceTable:
@@ -145,21 +172,11 @@ class PriceTable:
     def __init__(self, rows: Iterable[PriceRow] = ()) -> None:
         """Of rows that are sound (see `price_rows.ambiguities`)."""
         self.size = 0
-        groups: dict[tuple[str, str, str, str, str], list[PriceRow]] = {}
+        currencies: dict[str, dict[str, list[PriceRow]]] = {}
         for row in rows:
             self.size += 1
-            key = (row.currency, row.prefix, row.account, row.connector_in, row.connector_out)
-            groups.setdefault(key, []).append(row)
-        currencies: dict[str, dict[int, dict[str, PriceRow | _Rows]]] = {}
-        for equal in groups.values():
-            row = equal[0]
-            entry = row if len(equal) == 1 else _Periods(equal)
-            places = currencies.setdefault(row.currency, {}).setdefault(len(row.prefix), {})
-            _put(places, row.prefix, row, entry, row.account)
-        self._currencies: dict[str, Lengths] = {
-            currency: tuple(sorted(by_length.items(), key=_length, reverse=True))
-            for currency, by_length in currencies.items()
-        }
+            currencies.setdefault(row.currency, {}).setdefault(row.prefix, []).append(row)
+        self._currencies = {currency: _linked(by_prefix) for currency, by_prefix in currencies.items()}
         if len(self._currencies) == 1:
             self._currencies[""] = next(iter(self._currencies.values()))
 
@@ -175,17 +192,21 @@ class PriceTable:
         self, dest: str, account: str, connector_in: str, connector_out: str, currency: str, now: float
     ) -> PriceRow | None:
         """The row that decides, None when none fits. `dest` is digits, `now` epoch seconds."""
-        for length, places in self._currencies.get(currency, ()):
-            entry = places.get(dest[:length])
-            if entry is None:
-                continue
-            if entry.__class__ is PriceRow:  # the rule by far, and a step through memory less
-                if entry.valid_from <= now < entry.valid_until:
-                    return entry
-                continue
-            row = entry.find(account, connector_in, connector_out, now)  # type: ignore[union-attr]  # it is no row
-            if row is not None:
-                return row
+        prefixes = self._currencies.get(currency)
+        if prefixes is None:
+            return None
+        find = prefixes.find
+        place = find(dest)
+        while place is not None:
+            if type(place) is PriceRow:
+                if place.valid_from <= now < place.valid_until:
+                    return place
+                place = prefixes.shorter(place.prefix)
+            else:
+                row = place.find(account, connector_in, connector_out, now)
+                if row is not None:
+                    return row
+                place = place.shorter
         return None
 
     def explain(
@@ -200,13 +221,40 @@ class PriceTable:
     def rows_for(self, dest: str) -> list[PriceRow]:
         """All rows whose prefix fits, whoever they are for and whenever; the longest prefix first."""
         found: list[PriceRow] = []
-        for currency, lengths in self._currencies.items():
-            for length, places in lengths if currency else ():
-                found.extend(_all(places.get(dest[:length])))
+        for currency, prefixes in self._currencies.items():
+            for length in range(len(dest) + 1 if currency else 0):
+                found.extend(_all(prefixes.at(dest[:length])))
         return sorted(found, key=_by_prefix)
 
 
-def _all(entry: PriceRow | _Rows | _Periods | None) -> list[PriceRow]:
+def _linked(by_prefix: dict[str, list[PriceRow]]) -> Longest[_Place]:
+    """The rows of one currency; each place that may leave it to a shorter prefix knows what there is for that."""
+    places = {prefix: _place(rows) for prefix, rows in by_prefix.items()}
+    prefixes = Longest(places)
+    for prefix, place in places.items():
+        if not isinstance(place, PriceRow):
+            place.shorter = prefixes.shorter(prefix)
+    return prefixes
+
+
+def _place(rows: list[PriceRow]) -> _Place:
+    """Of all rows of one prefix and currency."""
+    first = rows[0]
+    if len(rows) == 1 and not (first.account or first.connector_in or first.connector_out):
+        return first  # the rule by far
+    groups: dict[Key, list[PriceRow]] = {}
+    for row in rows:
+        groups.setdefault(key_of(row), []).append(row)
+    if len(groups) == 1:
+        return _Only(rows)
+    several = _Rows()
+    for equal in groups.values():
+        row = equal[0]
+        several.add(row, row if len(equal) == 1 else _Periods(equal), row.account)
+    return several
+
+
+def _all(entry: _Place | _Periods | None) -> list[PriceRow]:
     """Every row in it."""
     if isinstance(entry, PriceRow):
         return [entry]
@@ -215,10 +263,6 @@ def _all(entry: PriceRow | _Rows | _Periods | None) -> list[PriceRow]:
 
 def _by_prefix(row: PriceRow) -> tuple[int, int]:
     return -len(row.prefix), row.id
-
-
-def _length(item: tuple[int, dict[str, PriceRow | _Rows]]) -> int:
-    return item[0]
 
 
 def _begin(row: PriceRow) -> int:

@@ -7,7 +7,7 @@ numbers); weight 0 only as reserve. A choice has one owner, its table, and is no
 
 from collections.abc import Callable, Iterable
 from itertools import groupby
-from typing import Final
+from typing import Final, final
 
 from emg.rules.route_rows import Route
 
@@ -28,25 +28,15 @@ class _Share:
         self.credit = 0
 
 
+@final
 class RouteChoice:
     """The rows that decide for a message, best rank first. False when there are none: no route."""
 
-    __slots__ = ("_connectors", "_ranks", "rows", "special")
+    __slots__ = ("_ranks", "rows")
 
     def __init__(self, rows: Iterable[Route]) -> None:
         self.rows = tuple(sorted(rows, key=_rank))
-        # One row is the rule by far: it needs no round robin, and a hundred thousand of them need no lists.
-        self._connectors = self.rows[0].connectors if len(self.rows) == 1 else ()
-        self._ranks: tuple[tuple[_Share, ...], ...] = ()
-        if len(self.rows) > 1:
-            self._ranks = tuple(tuple(map(_Share, rank)) for _, rank in groupby(self.rows, _rank))
-        self.special: dict[tuple[str, str], RouteChoice] | None = None
-        """For the table: choices of the same prefix that are for one (account, connector_in); they come before this
-        one.
-
-        It stands here and not in an object of its own because a lookup in a large table waits for memory most of its
-        time.
-        """
+        self._ranks = tuple(tuple(map(_Share, rank)) for _, rank in groupby(self.rows, _rank))
 
     def __bool__(self) -> bool:
         return bool(self.rows)
@@ -55,10 +45,12 @@ class RouteChoice:
         """The row that decides for the next message, and its connector; None when none of them is usable. Costs one
         step for each row of equal rank.
         """
-        for connector in self._connectors:
-            if usable(connector):
-                return self.rows[0], connector
         for rank in self._ranks:
+            if len(rank) == 1:  # nobody to take turns with
+                for connector in rank[0].connectors:
+                    if usable(connector):
+                        return rank[0].row, connector
+                continue
             best = None
             name = ""
             total = 0
@@ -78,7 +70,7 @@ class RouteChoice:
 
     def foresee(self, usable: Callable[[str], bool]) -> tuple[Route, str] | None:
         """The row and connector that `pick` would take now, without taking its step."""
-        for rank in self._ranks or (tuple(map(_Share, self.rows)),):
+        for rank in self._ranks:
             best = None
             for share in rank:
                 name = next(filter(usable, share.connectors), None)

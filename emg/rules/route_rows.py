@@ -10,7 +10,7 @@ Fails with `RouteFaults`, which lists every faulty row; then nothing is loaded.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Final
+from typing import Final, final
 
 import msgspec
 
@@ -38,6 +38,7 @@ _SWITCH: Final = {
 }
 
 
+@final
 class Route(msgspec.Struct, frozen=True, gc=False):
     """One row. Empty `prefix`, `account` and `connector_in` mean any; `connectors` are tried in their order."""
 

@@ -292,8 +292,8 @@ ROWS = st.lists(
     st.builds(
         PriceRow,
         id=st.just(0),
-        prefix=st.sampled_from(["", "4", "46"]),
-        account=st.sampled_from(["", "x"]),
+        prefix=st.sampled_from(["", "4", "46", "467"]),
+        account=st.sampled_from(["", "x", "y"]),
         connector_in=st.sampled_from(["", "in1"]),
         connector_out=st.sampled_from(["", "op1"]),
         price=st.integers(0, 10**12),
@@ -337,8 +337,8 @@ def plain_reading(
     ROWS,
     st.lists(
         st.tuples(
-            st.sampled_from(["4", "46", "47", "5"]),
-            st.sampled_from(["x", "y", ""]),
+            st.sampled_from(["", "4", "46", "46701", "47", "5"]),
+            st.sampled_from(["x", "y", "z", ""]),
             st.sampled_from(["in1", "in2"]),
             st.sampled_from(["op1", "op2"]),
             st.sampled_from(["EUR", "SEK", "USD"]),

@@ -83,6 +83,8 @@ def test_the_row_that_decides_comes_with_its_connector() -> None:
     routes = table("46,,,a", "47,,,b,10,1", "47,,,c,10,1", "48,acme,,a:d")
     found = [routes.lookup(dest, "acme", "").pick(all_but("a")) for dest in ("46", "47", "47", "48")]
     assert [(row.line, name) for row, name in filter(None, found)] == [(3, "b"), (4, "c"), (5, "d")]
+    again = [routes.pick(dest, "acme", "", all_but("a")) for dest in ("46", "47", "47", "48", "49")]
+    assert [(row.line, name) for row, name in filter(None, again)] == [(3, "b"), (4, "c"), (5, "d")]
 
 
 def test_an_unusable_specific_row_never_falls_to_a_general_one() -> None:
@@ -288,21 +290,21 @@ def test_one_row_by_its_columns() -> None:
 # Against a plain reading of the rules.
 
 # Few values, so that rows often compete.
-PREFIXES = st.sampled_from(["", "", "4", "46"])
-NAMES = st.sampled_from(["", "", "x"])
+PREFIXES = st.sampled_from(["", "4", "46", "46", "467"])
+NAMES = st.sampled_from(["", "", "x", "y"])
 ROUTES = st.lists(
     st.builds(
         Route,
         line=st.just(2),
         prefix=PREFIXES,
         account=NAMES,
-        connector_in=st.sampled_from(["", "", "in1"]),
+        connector_in=st.sampled_from(["", "", "in1", "in2"]),
         connectors=st.lists(st.sampled_from("abcd"), min_size=1, max_size=3, unique=True).map(tuple),
         priority=st.sampled_from([1, 2]),
         weight=st.integers(0, 4),
         enabled=st.sampled_from([True, True, True, False]),
     ),
-    max_size=12,
+    max_size=16,
 ).map(lambda rows: [msgspec.structs.replace(row, line=number) for number, row in enumerate(rows, 2)])
 UP = st.sets(st.sampled_from("abcd")) | st.just(set("abcd"))
 
@@ -314,7 +316,11 @@ class PlainReading:
         self.rows = rows
         self.credit = dict.fromkeys((row.line for row in rows), 0)
 
-    def pick(self, dest: str, account: str, connector_in: str, up: set[str]) -> str | None:
+    def fitting(self, dest: str) -> list[int]:
+        fitting = [row for row in self.rows if dest.startswith(row.prefix)]
+        return [row.line for row in sorted(fitting, key=lambda row: (-len(row.prefix), row.line))]
+
+    def pick(self, dest: str, account: str, connector_in: str, up: set[str]) -> tuple[int, str] | None:
         fitting = [
             row
             for row in self.rows
@@ -333,12 +339,12 @@ class PlainReading:
                 return self.turn(equals, up)
         return None
 
-    def turn(self, equals: list[Route], up: set[str]) -> str:
+    def turn(self, equals: list[Route], up: set[str]) -> tuple[int, str]:
         for row in equals:
             self.credit[row.line] += row.weight or 1
         winner = max(equals, key=lambda row: (self.credit[row.line], -row.line))
         self.credit[winner.line] -= sum(row.weight or 1 for row in equals)
-        return next(connector for connector in winner.connectors if connector in up)
+        return winner.line, next(connector for connector in winner.connectors if connector in up)
 
 
 def specific(row: Route) -> tuple[int, bool, bool]:
@@ -348,18 +354,28 @@ def specific(row: Route) -> tuple[int, bool, bool]:
 @given(
     ROUTES,
     st.lists(
-        st.tuples(st.sampled_from(["4", "46", "47", "5"]), NAMES, st.sampled_from(["in1", "in2"]), UP),
+        st.tuples(
+            st.sampled_from(["", "4", "46", "46701", "47", "5"]),
+            st.sampled_from(["", "x", "y", "z"]),
+            st.sampled_from(["in1", "in2", "in3"]),
+            UP,
+        ),
         min_size=10,
         max_size=40,
     ),
 )
 def test_it_decides_as_a_plain_reading_of_the_rules_would(rows: list[Route], messages: list) -> None:
-    routes = RouteTable(rows)
+    """By both ways to ask, each with a table and its turns of its own; and explaining takes no turn."""
+    routes, others = RouteTable(rows), RouteTable(rows)
     plain = PlainReading(rows)
     for dest, account, connector_in, up in messages:
         expected = plain.pick(dest, account, connector_in, up)
-        assert routes.explain(dest, account, connector_in, up.__contains__).connector == expected
-        assert picked(routes.lookup(dest, account, connector_in), up.__contains__) == expected
+        told = routes.explain(dest, account, connector_in, up.__contains__)
+        assert (told.line, told.connector) == (expected or (0, None))
+        found = routes.pick(dest, account, connector_in, up.__contains__)
+        assert (found and (found[0].line, found[1])) == expected
+        assert picked(others.lookup(dest, account, connector_in), up.__contains__) == (expected and expected[1])
+        assert [row.line for row in routes.rows_for(dest)] == plain.fitting(dest)
 
 
 @given(ROUTES)
