@@ -59,6 +59,11 @@ GAUGES = {
     "emg_outbox_alarm": Gauge(
         "1 while too many events wait for the message log", lambda g: float(bool(g.engine.outbox.alarm))
     ),
+    "emg_reused_ids": Gauge(
+        "Ids that providers gave again while a report on them was awaited",
+        lambda g: g.engine.open_reports.reused,
+        counter=True,
+    ),
     "emg_loop_lag_seconds": Gauge("How late the event loop was", lambda g: g.lag),
     "emg_commit_running_seconds": Gauge("Age of the present commit", lambda g: g.engine.spool.commit_seconds),
     "emg_spool_full": Gauge("1 while the spool cannot be written", lambda g: float(bool(g.engine.spool.full_since))),

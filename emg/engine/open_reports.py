@@ -1,14 +1,17 @@
 """Open delivery reports: messages that were sent and whose report is still to come.
 
 They live in the spool, keyed by (provider, remote id, our id); the recent ones are in memory too, because most reports come within
-seconds. Millions of older ones cost disk, not memory. Of several with one remote id (providers reuse them) the newest is meant.
+seconds. Millions of older ones cost disk, not memory. Of several with one remote id (providers reuse them) the newest is meant; the older
+waits for another report, or its DLREXPIRE. It is counted and told of where it is in memory yet; to look for it on disk would cost each message a read.
 That one cannot be read is told as an error, never as "not known".
 
 *Doubtful* are messages whose connection broke before their answer came: their remote id is unknown, so a report that matches nothing
 else is held against their destination.
 """
 
+import logging
 import sqlite3
+import time
 from collections.abc import Callable
 
 import msgspec
@@ -22,9 +25,12 @@ from emg.spool.spool import Spool
 RECENT = 65_536
 DOUBTFUL = 50_000
 CLOSED = 20_000
+REUSE_TOLD_SECONDS = 60.0
+"""The log is told of reused ids so often at most."""
 TAIL = 9
 """Digits by which destinations are compared: providers write them with and without country code, plus or zeros."""
 
+log = logging.getLogger("emg.engine")
 _decode = msgspec.msgpack.Decoder(OpenReport).decode
 Found = Callable[[OpenReport | None, SpoolError | None], None]
 
@@ -34,6 +40,9 @@ class OpenReports:
 
     def __init__(self, spool: Spool, count: int) -> None:
         self.count = count
+        self.reused = 0
+        """How often a provider has given an id again whose report was still to come."""
+        self._reuse_told = float("-inf")
         self._spool = spool
         self._recent: dict[tuple[str, str], OpenReport] = {}
         self._on_disk = count
@@ -54,13 +63,26 @@ class OpenReports:
 
     def _remember(self, ticket: OpenReport) -> None:
         recent, key = self._recent, (ticket.provider, ticket.remote_id)
-        if key in recent:
+        older = recent.pop(key, None)  # so that the newest stands last
+        if older is not None:
             self._on_disk += 1
-            del recent[key]  # so that the newest stands last
+            if ticket.remote_id and older.id != ticket.id:
+                self._note_reuse(older, ticket)
         recent[key] = ticket
         if len(recent) > RECENT:
             del recent[next(iter(recent))]
             self._on_disk += 1
+
+    def _note_reuse(self, older: OpenReport, ticket: OpenReport) -> None:
+        self.reused += 1
+        now = time.monotonic()
+        if now >= self._reuse_told + REUSE_TOLD_SECONDS:
+            self._reuse_told = now
+            log.warning(
+                "provider %s calls message %d %s, as it does message %d, whose report is still to come: the next report is taken to be about the"
+                " newer one (%d ids were given again since the start)",
+                ticket.provider, ticket.id, ticket.remote_id, older.id, self.reused,
+            )  # fmt: skip
 
     def find(self, provider: str, ids: tuple[str, ...], found: Found) -> None:
         """`found(ticket, None)` now, or after a read; (None, None) when there is none, (None, error) when nobody can tell."""

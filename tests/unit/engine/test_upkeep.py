@@ -99,3 +99,27 @@ def test_an_expiry_that_the_disk_refuses_at_first_makes_one_end(small, monkeypat
     assert small.spool.flush()
     assert [event.state for event in small.events(events.Ended)] == [State.UNKNOWN]
     assert small.engine.ports["one"].counters.duplicates + len(small.events(events.Orphaned)) == 1
+
+
+def test_s30_of_two_with_one_id_the_newer_is_meant_and_the_older_told_of_and_ended_by_its_time(small, caplog):
+    carrier, sent = small.carrier("one", answering=False)
+    older, newer = small.submit(2, lambda _: short())
+    while len(sent) < 2:
+        small.spool.settle()
+    port, answers = small.engine.ports["one"], []
+    for message in list(carrier.in_flight.values()):
+        small.engine.deliverer.sent(port, carrier, message, "same")
+    small.spool.settle()
+    small.spool.note("clean", 1)
+    small.spool.settle()
+    assert small.engine.open_reports.reused == 1
+    assert f"calls message {newer} same, as it does message {older}" in caplog.text
+    told = Report(0, State.DELIVERED, remote_id="same")
+    small.engine.reporter.take(port, told, ("same",), "", lambda *answer: answers.append(answer), None)
+    small.spool.settle()
+    Upkeep(small.engine).tick(time.time() + PASSED)
+    for _ in range(2):
+        small.spool.settle()
+    ended = [(event.id, event.state) for event in small.events(events.Ended) if event.id in (older, newer)]
+    assert ended == [(newer, State.DELIVERED), (older, State.UNKNOWN)]
+    assert small.engine.open_reports.count == 0
