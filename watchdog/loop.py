@@ -1,8 +1,8 @@
 """The watchdog itself: looks, thinks, acts and tells, each second, for ever.
 
 A turn: `probe` gives Facts → `checks` gives Findings → `healing` decides what is done → `hands` does it, each action in a greenlet of its own →
-`alerts` notes what people must know → `channels` tell them. Every part may fail: that is logged, and the next turn comes all the same. Nothing
-but the look is waited for, and the look has a deadline.
+`alerts` notes what people must know → `channels` tell them. Every part may fail: that is logged and becomes a finding, and the next turn comes all the
+same. Nothing but the look is waited for, and the look has a deadline.
 
 Four verbs: `start`, `serve` (until `stop`), `wake` (look now: something has happened), `stop`.
 """
@@ -11,19 +11,27 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 import gevent
 import gevent.event
 import msgspec
 
-from watchdog.healing import Verdict
-from watchdog.model import Action, Facts, Finding
+from emg.errors import ControlError, EmgError
+from watchdog.healing import DOWN, Record, Verdict
+from watchdog.model import Action, Facts, Finding, Severity
+from watchdog.pulse import Pulse
 
-LOOK_SECONDS: Final = 10.0
+LOOK_SECONDS: Final = 5.0
 """A look that takes longer is given up; each of its parts has a shorter deadline of its own."""
 HURRIED_SECONDS: Final = 0.25
 """Between two looks while the gateway does not answer, or a program does not run: seconds count then."""
+SHORTEST_SECONDS: Final = 0.05
+"""Between two looks at least, so that many events are one reason to look."""
+ACTION_SECONDS: Final = 30.0
+DEAF_SECONDS: Final = 10.0
+"""Without a whole turn for this long, and four intervals, the watchdog is not well itself."""
 KEPT: Final = 100
 """Deeds that are remembered."""
 
@@ -44,8 +52,11 @@ class Book(Protocol):
     def update(self, findings: Sequence[Finding], at: float) -> Sequence[Any]:
         """Note what is wrong now; the notices that people are to get."""
 
-    def standing(self) -> Sequence[Any]:
-        """The alerts that stand now."""
+    def did(self, program: str, text: str, at: float) -> None:
+        """Something was done to a program: its alerts tell of it."""
+
+    def show(self) -> Any:
+        """The alerts, for JSON."""
 
 
 class Channels(Protocol):
@@ -64,6 +75,12 @@ class Healing(Protocol):
     def decide(self, facts: Facts, findings: Sequence[Finding]) -> Verdict:
         """What is done now."""
 
+    def undone(self, action: Action) -> None:
+        """It could not be carried out."""
+
+    def memory(self) -> Mapping[str, Record]:
+        """What must outlive a restart of the watchdog."""
+
     def status(self) -> Any:
         """What was done to whom, and what is held back."""
 
@@ -72,10 +89,10 @@ class Hands(Protocol):
     """`watchdog.hands`."""
 
     def carry_out(self, action: Action) -> str:
-        """Do it; a sentence about how it went. Raises EmgError."""
+        """Do it; how it went. Raises EmgError, and then nothing was done."""
 
-    def dump(self, program: str) -> str:
-        """Have a program write down what its threads and greenlets do; the file's path. Raises ControlError."""
+    def dump(self, program: str) -> Path:
+        """The path of a new dump. Raises ControlError."""
 
 
 class Deed(msgspec.Struct, frozen=True):
@@ -90,7 +107,11 @@ class Deed(msgspec.Struct, frozen=True):
 
 
 class Watchdog:
-    """See the module's text. `hands` None: not started by supervisord, so it only watches, tells and serves."""
+    """See the module's text.
+
+    `hands` None: not started by supervisord, so it only watches, tells and serves. `remember` keeps what healing must know after a restart; `beat` is called
+    after each turn.
+    """
 
     def __init__(
         self,
@@ -102,50 +123,185 @@ class Watchdog:
         channels: Channels,
         supervisor: Any,
         interval: float = 1.0,
+        remember: Callable[[Mapping[str, Record]], None] = lambda _: None,
+        beat: Callable[[], None] = lambda: None,
     ) -> None:
         self.alerts = alerts
         self.channels = channels
         self.supervisor = supervisor
-        """`watchdog.supervisor.Supervisor`: start, stop, restart, signal, quick_stop."""
+        """`watchdog.supervisor.Supervisor`: start, stop, restart, signal, quick_stop; None when there is no supervisord."""
         self.facts: Facts | None = None
         """The last look; None before the first."""
         self.findings: tuple[Finding, ...] = ()
         """What is wrong now, healing's own and the watchdog's own with it."""
         self.deeds: deque[Deed] = deque(maxlen=KEPT)
         """Newest last."""
+        self.interval = interval
+        self.started_at = time.time()
+        self.turns = 0
+        self._probe = probe
+        self._checks = checks
+        self._healing = healing
+        self._hands = hands
+        self._remember = remember
+        self._beat = beat
+        self._pulse = Pulse()
+        self._wake = gevent.event.Event()
+        self._stopped = False
+        self._turned = time.monotonic()
+        self._took = 0.0
+        self._found: tuple[Finding, ...] = ()
+        self._own: dict[str, Finding] = {}
+        self._broken: dict[str, str] = {}
+        self._busy: dict[str, gevent.Greenlet[..., None]] = {}
 
     # -- what the API asks for
 
     def status(self) -> dict[str, Any]:
-        """The watchdog itself: since when, supervised or not, looks, its lateness, failures of its parts, deeds, bounds, channels."""
-        raise NotImplementedError
+        """The watchdog itself: since when, supervised or not, turns, its lateness, failures of its parts, deeds, bounds, channels."""
+        return {
+            "ok": self.alive(),
+            "started": self.started_at,
+            "supervised": self._hands is not None,
+            "interval_seconds": self.interval,
+            "turns": self.turns,
+            "turn_seconds": round(self._took, 4),
+            "late_seconds": round(self.facts.late, 4) if self.facts else 0.0,
+            "failures": dict(self._broken),
+            "healing": self._guarded("healing", self._healing.status, {}),
+            "deeds": [msgspec.to_builtins(deed) for deed in self.deeds],
+            "channels": self._guarded("channels", self.channels.status, []),
+        }
 
     def alive(self) -> bool:
         """The last turn is not long ago."""
-        raise NotImplementedError
+        return time.monotonic() - self._turned < max(DEAF_SECONDS, 4 * self.interval)
 
-    def dump(self, program: str) -> str:
-        """The path of a new file in LOGDIR/dump; waits at most 2 s. Raises ControlError: 404 no such program, 409 it does not run or cannot, 504 no file came."""
-        raise NotImplementedError
+    def dump(self, program: str) -> Path:
+        """A new file in LOGDIR/dump; waits at most 2 s. Raises ControlError: 404 no such program, 409 it does not run or can't, 503 not under supervisord, 504 no file came; and EmgError."""
+        if self._hands is None:
+            raise ControlError("the watchdog was not started by supervisord: it touches no program", 503)
+        return self._hands.dump(program)
 
-    def note(self, finding: Finding | None, key: str) -> None:
-        """A part of the program (the API, a listener) reports trouble of its own under `key`; None: it is over."""
-        raise NotImplementedError
+    def note(self, key: str, finding: Finding | None) -> None:
+        """A part of the program (the API) tells of trouble of its own under `key`; None: it is over."""
+        if finding is None:
+            self._own.pop(key, None)
+        else:
+            self._own[key] = finding
 
     # -- four verbs
 
     def start(self) -> None:
         """Begin to measure the own lateness."""
-        raise NotImplementedError
+        self._pulse.start()
 
     def serve(self) -> None:
         """Turn until `stop`."""
-        raise NotImplementedError
+        due = time.monotonic()
+        while not self._stopped:
+            self._wake.clear()
+            self._guarded("turn", self._turn, None)
+            now = time.monotonic()
+            self._turned = now
+            self._guarded("beat", self._beat, None)
+            due = max(now + SHORTEST_SECONDS, due + self._pause())
+            if self._wake.wait(due - now) and not self._stopped:
+                gevent.sleep(SHORTEST_SECONDS)
+                due = time.monotonic()
 
     def wake(self) -> None:
         """Look at once; safe from any greenlet and a signal handler."""
-        raise NotImplementedError
+        self._wake.set()
 
     def stop(self) -> None:
-        """End `serve`; what is being done to a program is finished by supervisord alone."""
-        raise NotImplementedError
+        """End `serve`. What is being done to a program is not waited for: supervisord alone finishes it."""
+        self._stopped = True
+        self._pulse.stop()
+        self.wake()
+
+    # -- a turn
+
+    def _turn(self) -> None:
+        began = time.monotonic()
+        late = self._pulse.late()
+        facts = self._guarded("probe", lambda: self._look(late), None)
+        # what was wrong before is not over because nobody could look
+        found = self._guarded("checks", lambda: self._judge(facts), None) if facts is not None else None
+        if facts is not None and found is not None:
+            self._found = found
+            verdict = self._guarded("healing", lambda: self._healing.decide(facts, found), Verdict())
+            for action in verdict.actions:
+                self._begin(action)
+            self._found += verdict.findings
+        self.findings = (*self._found, *self._own.values(), *self._failures())
+        at = facts.at if facts is not None else time.time()
+        notices: Sequence[Any] = self._guarded("alerts", lambda: self.alerts.update(self.findings, at), [])
+        self._guarded("channels", lambda: self.channels.tell(notices), None)
+        self.turns += 1
+        self._took = time.monotonic() - began
+
+    def _judge(self, facts: Facts) -> tuple[Finding, ...]:
+        self.facts = facts
+        return tuple(self._checks(facts))
+
+    def _look(self, late: float) -> Facts:
+        with gevent.Timeout(LOOK_SECONDS, EmgError(f"the look took longer than {LOOK_SECONDS:g} s")):
+            return self._probe.look(late)
+
+    def _pause(self) -> float:
+        """Seconds to the next look."""
+        facts = self.facts
+        if facts is None:
+            return self.interval
+        down = any(program.state in (*DOWN, "STARTING") for program in facts.programs.values())
+        silent = facts.gateway is not None and not facts.gateway.answered
+        return min(self.interval, HURRIED_SECONDS) if down or silent else self.interval
+
+    def _failures(self) -> list[Finding]:
+        return [
+            Finding(f"watchdog:{part}", f"a part of the watchdog fails, {part}: {error}", Severity.WARNING)
+            for part, error in self._broken.items()
+        ]
+
+    def _guarded(self, part: str, step: Callable[[], T], instead: T) -> T:
+        """What the step gives, or `instead` where it breaks: the loop goes on whatever a part does. Logged once until it works again."""
+        try:
+            given = step()
+        except Exception as error:  # the watchdog that dies of one part looks after nobody
+            sentence = str(error) if isinstance(error, EmgError) else f"{type(error).__name__}; the log has the details"
+            if self._broken.get(part) != sentence:
+                self._broken[part] = sentence
+                log.error("%s fails: %s", part, error, exc_info=not isinstance(error, EmgError))
+            return instead
+        if self._broken.pop(part, None) is not None:
+            log.info("%s works again", part)
+        return given
+
+    # -- an action
+
+    def _begin(self, action: Action) -> None:
+        """In a greenlet of its own; one at a time for each program."""
+        hands, running = self._hands, self._busy.get(action.program)
+        if hands is None or (running is not None and not running.dead):
+            self._healing.undone(action)
+            return
+        self._guarded("memory", lambda: self._remember(self._healing.memory()), None)
+        self._busy[action.program] = gevent.spawn(self._carry_out, hands, action)
+
+    def _carry_out(self, hands: Hands, action: Action) -> None:
+        log.warning("%s %s: %s", action.act.value, action.program, action.reason)
+        try:
+            with gevent.Timeout(ACTION_SECONDS, EmgError(f"not done within {ACTION_SECONDS:g} s")):
+                outcome = hands.carry_out(action)
+            log.warning("%s %s", action.program, outcome)
+        except Exception as error:  # an action that fails is tried again; the loop decides
+            log.error(
+                "%s %s failed: %s", action.act.value, action.program, error, exc_info=not isinstance(error, EmgError)
+            )
+            self._healing.undone(action)
+            outcome = f"{action.act.value} failed: {error if isinstance(error, EmgError) else type(error).__name__}"
+        at = time.time()
+        self.deeds.append(Deed(at, action.act.value, action.program, action.reason, outcome))
+        self._guarded("alerts", lambda: self.alerts.did(action.program, f"{action.program} {outcome}", at), None)
+        self.wake()
