@@ -1,5 +1,6 @@
 """The ways to people: mail, webhook, SMS, each a module with a class that has `send`; `lanes` runs them."""
 
-from watchdog.channels.lanes import Channel, Channels, NotTold
+from watchdog.channels.channel import Channel, NotTold
+from watchdog.channels.lanes import Channels
 
 __all__ = ["Channel", "Channels", "NotTold"]

@@ -8,44 +8,24 @@ others, and all go in one. A try that fails is repeated with a growing pause unt
 import logging
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import gevent
 import gevent.event
 
-from emg.errors import EmgError
 from watchdog.alerts import Book, Notice
-from watchdog.model import Severity
+from watchdog.channels.channel import DEADLINE, Channel, NotTold
+from watchdog.channels.mail import Mail
+from watchdog.channels.sms import Sms
+from watchdog.channels.webhook import Webhook
 from watchdog.plain import Cleaner
 from watchdog.settings import Settings
 
-DEADLINE: Final = 10.0
-"""Of one try, name resolution included."""
 FIRST_PAUSE: Final = 5.0
 MOST_AT_ONCE: Final = 50
 """Alerts in one telling; of the others, their number."""
 
 log = logging.getLogger("emg.watchdog")
-
-
-class NotTold(EmgError):
-    """A channel could not tell; a sentence without secrets says why."""
-
-
-class Channel(Protocol):
-    """A way to people."""
-
-    name: str
-    """As it stands in the status, and in the alert book: never change it lightly."""
-    level: Severity
-    """Less severe alerts are not for it."""
-    summary: bool
-    """What came and went unheard is told all the same."""
-    longest_pause: float
-    """Between two tries, at most."""
-
-    def send(self, notices: Sequence[Notice], more: int, at: float) -> None:
-        """Tell all these at once, and that there are `more`; at most DEADLINE seconds. Raises NotTold, OSError."""
 
 
 class Lane:
@@ -111,14 +91,18 @@ class Lane:
         due = self._due()
         try:
             with gevent.Timeout(DEADLINE, NotTold(f"not done within {DEADLINE:g} s")):
-                self.channel.send(due[:MOST_AT_ONCE], max(0, len(due) - MOST_AT_ONCE), time.time())
+                self.error = self._clean(
+                    self.channel.send(due[:MOST_AT_ONCE], max(0, len(due) - MOST_AT_ONCE), time.time())
+                )
         except Exception as error:  # noqa: BLE001 - whatever a server says or a library raises: this channel tries again, the others go on
             self._failed(error)
             return False
         self._book.tell(self.channel.name, due)
+        if self.error:
+            log.warning("alerts by %s: a part was refused: %s", self.channel.name, self.error)
         if self.failures:
             log.info("alerts by %s go out again, after %d tries", self.channel.name, self.failures)
-        self.told, self.failures, self.error, self._failing_since = self.told + len(due), 0, "", 0.0
+        self.told, self.failures, self._failing_since = self.told + len(due), 0, 0.0
         self._last = time.time()
         return True
 
@@ -156,4 +140,11 @@ class Channels:
 
 def configured(settings: Settings) -> list[Channel]:
     """The channels that the configuration names."""
-    return []
+    found: list[Channel] = []
+    if settings.mail:
+        found.append(Mail(settings.mail, settings.host, settings.repeat))
+    if settings.webhook:
+        found.append(Webhook(settings.webhook, settings.host))
+    if settings.sms:
+        found += [Sms(settings.sms, number, settings.host) for number in settings.sms.recipients]
+    return found
