@@ -86,8 +86,10 @@ class Healing:
 
     def decide(self, facts: Facts, findings: Sequence[Finding]) -> Verdict:
         """What is done now."""
-        if facts.late > LATE_SECONDS:
+        if facts.late > LATE_SECONDS or facts.slept > LATE_SECONDS:
             self._blind_until = facts.now + BLIND_SECONDS
+        if facts.supervisor:
+            return Verdict()  # what it last said is no reason to act, and nobody would start again what ends
         actions, own = [], []
         for name, program in facts.programs.items():
             if name in self._spared:
