@@ -66,6 +66,8 @@ class ProgramFacts(msgspec.Struct, frozen=True):
     files_limit: int | None = None
     born: int = 0
     """Clock ticks since the machine's start at which the process began: with the pid the name of a process, also when the pid is used again."""
+    age: float = 0.0
+    """Seconds since then, by a clock that nobody sets; 0: not known."""
 
 
 class ConnectorFacts(msgspec.Struct, frozen=True):
