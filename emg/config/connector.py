@@ -192,6 +192,11 @@ class ConnectorConfig:
     dlr_to_same_ip: bool = keyword(
         kinds.FLAG, False, "Bring reports only to a session from the IP address that the message came from.",
         group=REPORTS, example="DLR_TO_SAME_IP", only=INCOMING, apply=REBUILD)
+    dlr_ucs2: bool = keyword(
+        kinds.FLAG, False,
+        "Write a delivery report as UCS-2 (data_coding 8), all of it, when the alphabet (DEFAULT_CHARCODE) lacks characters of the text that it repeats."
+        " Without it these are question marks: many clients read reports as ASCII whatever their data coding says.",
+        group=REPORTS, example="DLR_UCS2")
     perpartdlr: bool = keyword(
         kinds.FLAG, False,
         "Send one report for each part of a long message that was split here, instead of one for the whole.",

@@ -99,6 +99,7 @@ KEYWORDS = {
     "NODLR": (FIELDS, "test_with_nodlr_no_report_is_made_until_it_is_injected"),
     "PERPARTDLR": (REPORTS, "test_s40_a_report_for_each_part_where_that_is_asked"),
     "DLR_TO_SAME_IP": (FIELDS, "test_dlr_to_same_ip_brings_reports_to_where_the_message_came_from"),
+    "DLR_UCS2": (FIELDS, "test_dlr_ucs2_writes_reports_whose_text_the_alphabet_lacks_as_ucs_2"),
     "MSGID_FORMAT": (REPORTS, "test_s29_answer_and_receipt_meet_in_any_writing"),
     "PROVIDER": (REPORTS, "test_s31_a_report_by_another_bind_of_the_same_provider_matches"),
     **{

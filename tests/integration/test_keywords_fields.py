@@ -64,6 +64,7 @@ def whole(tmp_path_factory):
             "ROUTES=routes.csv\n"
             + incoming("customers")
             + incoming("homing", DLR_TO_SAME_IP=True)
+            + incoming("wide", DLR_UCS2=True)
             + incoming("wanting", DEFAULT_DLR=1)
             + incoming("insisting", FORCE_DLR=1)
             + incoming("refusing", FORCE_DLR=0)
@@ -233,3 +234,19 @@ def test_dlr_to_same_ip_brings_reports_to_where_the_message_came_from(station):
         operator.receipt(f"home-{n}", "900123")
         assert f"id:{number} ".encode() in sender.report().short_message
         other.expect_nothing()
+
+
+@pytest.mark.parametrize(("connector", "coding"), [("customers", 0), ("wide", 8)])
+def test_dlr_ucs2_writes_reports_whose_text_the_alphabet_lacks_as_ucs_2(station, connector, coding):
+    client, operator = station.client(connector=connector), station.link(NAMES[0])
+    for n, (said, wanted) in enumerate([("Привет", coding), ("hello", 0)]):
+        number = client.accepted("900123", registered_delivery=1)
+        operator.take(f"{connector[0]}{n}")
+        text = f"id:{connector[0]}{n} submit date:2611231200 done date:2611231200 stat:DELIVRD text:{said}"
+        operator.receipt("", "900123", data_coding=8, short_message=text.encode("utf-16-be"))
+        report = client.report()
+        assert report.data_coding == wanted
+        text = report.short_message.decode("utf-16-be" if wanted else "ascii")
+        assert f"id:{number} " in text
+        assert "stat:DELIVRD" in text
+        assert text.endswith(f" text:{said if wanted or said.isascii() else '??????'}")

@@ -14,7 +14,18 @@ from emg.message import Encoding, Report, State
 from emg.wire.smpp import pdus
 from emg.wire.smpp.codec import decode, encode
 from emg.wire.smpp.names import MessageState
-from emg.wire.smpp.receipt import STATES, WORDS, WRITTEN, Dialect, as_report, read_receipt, write_receipt
+from emg.wire.smpp.receipt import (
+    LONGEST_WIDE,
+    LONGEST_WIDE_ID,
+    STATES,
+    WORDS,
+    WRITTEN,
+    Dialect,
+    as_report,
+    is_shown,
+    read_receipt,
+    write_receipt,
+)
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC).timestamp()
 UCS2 = 8
@@ -408,6 +419,39 @@ def test_a_receipt_becomes_a_report() -> None:
     short = read_receipt(deliver("id:7 stat:DELIVRD"))
     assert short is not None
     assert (as_report(short, 1).parts, as_report(short, 1).delivered_parts) == (1, 1)
+
+
+WIDE_ID = "9" * LONGEST_WIDE_ID
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Привет", "Привет"),
+        ("世界" * 20, "世界" * 7 + "世"),
+        ("x" * 14 + "😀", "x" * 14),
+        ("x" * 13 + "😀", "x" * 13 + "😀"),
+    ],
+)
+def test_a_receipt_that_is_all_ucs_2_fits_and_is_read(text: str, shown: str) -> None:
+    body, tlvs = write_receipt(msgspec.structs.replace(REPORT, text=text), WIDE_ID, alphabet=Encoding.UCS2)
+    assert len(body) <= LONGEST_WIDE
+    assert body.decode("utf-16-be").partition(" text:")[2] == shown
+    read = read_receipt(pdus.DeliverSm(esm_class=4, data_coding=8, short_message=body, tlvs=tlvs))
+    assert read is not None
+    assert (read.remote_id, read.state, read.text) == (WIDE_ID, REPORT.state, shown)
+    assert tlvs == write_receipt(REPORT, WIDE_ID)[1]
+
+
+@pytest.mark.parametrize(
+    ("alphabet", "text", "shown"),
+    [
+        (Encoding.GSM7, "Grüße {€}", True), (Encoding.GSM7, "Привет", False), (Encoding.GSM7, "x" * 20 + "й", True),
+        (Encoding.LATIN1, "Grüße", True), (Encoding.LATIN1, "€", False), (Encoding.ASCII, "ü", False),
+    ],
+)  # fmt: skip
+def test_what_an_alphabet_shows_of_a_text(alphabet: Encoding, text: str, *, shown: bool) -> None:
+    assert is_shown(text, alphabet) is shown
 
 
 @pytest.mark.parametrize("shown", ["Hello, this is a long one", OF_GSM])

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from emg.config.model import ConnectorConfig, ConnectorType
 from emg.errors import Cause, Rejected
-from emg.message import Encoding, Kind, Message, State, Want
+from emg.message import Encoding, Kind, Message, Report, State, Want
 from emg.rules.address import Addressing
 from emg.text import gsm7, udh
 from emg.text.coding import dcs_for, encoding_of, encodings, transcode
@@ -17,7 +17,7 @@ from emg.text.errors import TextError
 from emg.wire.smpp import times
 from emg.wire.smpp.names import Tag
 from emg.wire.smpp.pdus import DataSm, DeliverSm, SubmitSm
-from emg.wire.smpp.receipt import write_receipt
+from emg.wire.smpp.receipt import LONGEST_WIDE_ID, is_shown, write_receipt
 
 UDHI: Final = 0x40
 RECEIPT: Final = 0x04
@@ -206,6 +206,8 @@ class Outward:
         pdu = DeliverSm()
         self._address(pdu, message)
         pdu.short_message, pdu.tlvs = write_receipt(message.report, visible_id, alphabet=self._default)
+        if self._config.dlr_ucs2:
+            self._widen(pdu, message.report, visible_id)
         pdu.esm_class = RECEIPT if message.report.state >= _FINAL else INTERMEDIATE
         return pdu
 
@@ -215,8 +217,16 @@ class Outward:
         self._address(pdu, message)
         assert message.report is not None, "a report without its content"
         pdu.short_message, pdu.tlvs = write_receipt(message.report, visible_id, alphabet=self._default)
+        if self._config.dlr_ucs2:
+            self._widen(pdu, message.report, visible_id)
         pdu.esm_class = RECEIPT
         return pdu
+
+    def _widen(self, pdu: SubmitSm | DeliverSm, report: Report, visible_id: str) -> None:
+        """The receipt as UCS-2, where it repeats what the alphabet has not (DLR_UCS2)."""
+        if report.text and len(visible_id) <= LONGEST_WIDE_ID and not is_shown(report.text, self._default):
+            pdu.short_message, pdu.tlvs = write_receipt(report, visible_id, alphabet=Encoding.UCS2)
+            pdu.data_coding = dcs_for(Encoding.UCS2, self._default)
 
     def _address(self, pdu: SubmitSm | DeliverSm, message: Message) -> None:
         source: tuple[str, int, int] = (message.source, message.source_ton, message.source_npi)

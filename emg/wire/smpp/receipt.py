@@ -24,6 +24,7 @@ import msgspec
 from emg.message import Encoding, Report, State
 from emg.text import gsm7
 from emg.text.coding import encodings
+from emg.text.errors import TextError
 from emg.wire.smpp.names import ESM_INTERMEDIATE, ESM_RECEIPT, ESM_TYPE, MessageState, Tag
 from emg.wire.smpp.pdus import DataSm, DeliverSm, Tlvs
 from emg.wire.smpp.times import format_receipt_date
@@ -86,7 +87,13 @@ KEYS: Final[Mapping[str, tuple[str, ...]]] = {
 SHOWN_TEXT: Final = 20
 """Characters of the message that a receipt repeats (appendix B)."""
 
+LONGEST_WIDE: Final = 254
+"""Octets of short_message, a whole number of UCS-2 characters."""
+LONGEST_WIDE_ID: Final = 20
+"""Characters of an id with which the rest of a receipt fits as UCS-2, and some of the text."""
+
 _UCS2: Final = 8
+_UCS2_TEXT: Final = Encoding.UCS2
 _GSM7: Final = Encoding.GSM7
 _CODECS: Final = {Encoding.LATIN1: "latin-1", Encoding.ASCII: "ascii"}
 _DATES: Final = ((10, "%y%m%d%H%M"), (12, "%y%m%d%H%M%S"), (12, "%Y%m%d%H%M"), (14, "%Y%m%d%H%M%S"))
@@ -335,6 +342,25 @@ def _short_error(error: str) -> str:
     return digits.rjust(3, "0") if len(digits) <= 3 else "999"
 
 
+def is_shown(text: str, alphabet: Encoding) -> bool:
+    """The alphabet has all that a receipt repeats of this text."""
+    text = text[:SHOWN_TEXT]
+    try:
+        if alphabet is _GSM7:
+            gsm7.encode(text)
+        else:
+            text.encode(_CODECS[alphabet])
+    except (TextError, UnicodeEncodeError):
+        return False
+    return True
+
+
+def _wide(head: str, text: str) -> bytes:
+    """All of a receipt as UCS-2, its end cut off where it does not fit short_message; no half of a character is left."""
+    body = (head + text[:SHOWN_TEXT]).encode("utf-16-be", "replace")[:LONGEST_WIDE]
+    return body[:-2] if 0xD8 <= body[-2] < 0xDC else body
+
+
 def _shown(text: str, alphabet: Encoding) -> bytes:
     """The beginning of a message's text, with a '?' for each character that the alphabet has not."""
     text = text[:SHOWN_TEXT]
@@ -346,7 +372,8 @@ def write_receipt(
 ) -> tuple[bytes, Tlvs]:
     """short_message (data_coding 0) and TLVs of the receipt for a customer who knows the message as `message_id`.
 
-    `zone`: his clock, minutes ahead of UTC. `alphabet`: what he means by data_coding 0: GSM7, LATIN1 or ASCII. Raises nothing for a report
+    `zone`: his clock, minutes ahead of UTC. `alphabet`: what he means by data_coding 0: GSM7, LATIN1 or ASCII; or UCS2: all of it is that,
+    and its data_coding 8, which is for those alone who read a receipt by its data coding, and for ids up to `LONGEST_WIDE_ID`. Raises nothing for a report
     that `as_report` can make; what does not fit the classic fields is cut.
     """
     word, message_state = WRITTEN[report.state]
@@ -365,5 +392,7 @@ def write_receipt(
         tlvs += ((_NETWORK_ERROR_CODE, report.network_error),)
     if report.tlvs:
         tlvs += report.tlvs
+    if alphabet is _UCS2_TEXT:
+        return _wide(head, report.text), tlvs
     text = head.encode("ascii", "replace")
     return (text + _shown(report.text, alphabet) if report.text else text), tlvs
