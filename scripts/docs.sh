@@ -16,3 +16,5 @@ generate docs/configuration.md emg.config.document
 generate docs/control.md emg.control.document
 generate sql/schema-sqlite.sql sql schema sqlite
 generate sql/schema-mysql.sql sql schema mysql
+generate config/supervisord.conf watchdog.document appliance
+generate config/demo/supervisord.conf watchdog.document demo

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from emg.config.model import ServerConfig
+from emg.config.model import ConnectorType, Endpoint, ServerConfig
 
 ANSWER_SECONDS: Final = 15.0
 """What the gateway needs beyond DRAINTIME: five seconds for sessions that do not end, the last commit, closing the spool on a slow disk."""
@@ -63,7 +63,7 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
 PROGRAMS: Final = (
     Program(
         name="operator", summary="a simulated operator", order=10, stop_seconds=10, demo=True,
-        arguments=("sink", "--listen", "{operator}", "--system-id", "emg", "--password", "demo", "--report-delay", "0.3-1"),
+        arguments=("sink", "--listen", "{operator}", "--report-delay", "0.3-1"),
     ),
     # before the gateway, so that it stops after it: what the gateway's last messages came to is then in the log too
     Program(
@@ -90,12 +90,19 @@ BY_NAME: Final = {program.name: program for program in PROGRAMS}
 
 def chosen(config: ServerConfig, *, demo: bool = False) -> list[Program]:
     """The rows that there is a use for, in the order of their start."""
+    simulated = demo and operator_address(config) is not None
     rows = [
         program
         for program in PROGRAMS
-        if (demo or not program.demo) and (config.database is not None or not program.needs_database)
+        if (simulated or not program.demo) and (config.database is not None or not program.needs_database)
     ]
     return sorted(rows, key=lambda program: program.order)
+
+
+def operator_address(config: ServerConfig) -> Endpoint | None:
+    """Where the demo's operator has to listen: the first address of the first connector that sends."""
+    sending = (connector for connector in config.connectors.values() if connector.type is ConnectorType.OUTGOING)
+    return next((connector.address[0] for connector in sending), None)
 
 
 def stop_limit(config: ServerConfig, *, demo: bool = False) -> float:
