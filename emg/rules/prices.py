@@ -195,8 +195,7 @@ class PriceTable:
         prefixes = self._currencies.get(currency)
         if prefixes is None:
             return None
-        find = prefixes.find
-        place = find(dest)
+        place = prefixes.find(dest)
         while place is not None:
             if type(place) is PriceRow:
                 if place.valid_from <= now < place.valid_until:

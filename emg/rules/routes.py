@@ -46,7 +46,7 @@ class _Only:
         """What there is for the next shorter prefix: that decides for all others."""
 
     def choose(self, account: str, connector_in: str) -> "_Place | None":
-        """What decides, or where that is."""
+        """What decides, or the place that has to be asked then; None when no row is left."""
         if (not self.account or self.account == account) and (
             not self.connector_in or self.connector_in == connector_in
         ):
@@ -83,7 +83,7 @@ class _Named:
             self.plain = self.otherwise = entry
 
     def choose(self, account: str, connector_in: str) -> "_Place | None":
-        """What decides, or where that is."""
+        """What decides, or the place that has to be asked then; None when no row is left."""
         if self.both:
             entry = self.both.get((account, connector_in))
             if entry is not None:
@@ -139,8 +139,7 @@ class RouteTable:
         """The row that decides for the next message, and its connector; None when no row fits, or when no connector of
         those that decide is usable.
         """
-        find = self._find
-        place = find(dest)
+        place = self._find(dest)
         while type(place) is not Route:
             if type(place) is RouteChoice:
                 return place.pick(usable)

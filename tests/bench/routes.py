@@ -1,4 +1,4 @@
-"""What the routing table costs at 100,000 rows: loading, and lookup with pick. CPU time, no pass or fail.
+"""What the routing table costs at 100,000 rows: loading, and the lookup with the choice of the connector. CPU time, no pass or fail.
 
 Run: python -m tests.bench.routes
 """
@@ -13,7 +13,8 @@ from tests.bench.stand import Row, cells, print_rows
 TITLE = "Routing"
 HOW = """\
 Two tables of {count:,} rows: a price list of prefixes with rows for single accounts and failover, and a retail table with rows for every account. CPU time of
-loading it, and of one message's lookup with the choice of the connector, for 2,000 destinations that come again and for {lookups:,} that don't."""
+loading it, and of one message's lookup with the choice of the connector, a dictionary saying which of them work; for 2,000 destinations that come again and for
+{lookups:,} that don't."""
 HEAD = ("table", "rows", "loaded in s", "again: µs a message", "new: µs a message")
 ROWS = 100_000
 LOOKUPS = 200_000
@@ -60,7 +61,7 @@ def measure(name: str, lines: list[str], chance: random.Random, lookups: int) ->
 
 
 def seconds_each(table: RouteTable, messages: list[tuple[str, str, str]], usable: Callable[[str], bool]) -> float:
-    """CPU time of one lookup with its pick."""
+    """CPU time of one lookup, the connector chosen."""
     start = time.process_time()
     for dest, account, connector_in in messages:
         table.pick(dest, account, connector_in, usable)
