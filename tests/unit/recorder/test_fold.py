@@ -99,6 +99,28 @@ def test_parts_that_were_joined_give_their_price_to_the_whole(log):
     assert log.money() == (0, 0, 0)
 
 
+@in_batches(
+    events.Split(1, NOON, 2, 1, 2), events.Split(1, NOON, 3, 2, 2), accepted(1, parts=2, cost=8), sent(2, parent=1),
+    events.Moved(3, NOON + 1, "operator", "other", NOON, 1, 6), events.Moved(3, NOON + 2, "other", "third", NOON, 1, -7),
+)  # fmt: skip
+def test_a_part_that_is_moved_changes_the_cost_by_its_own(log, batches):
+    if len(batches) > 1:
+        batches = [[event for batch in batches[:3] for event in batch], *batches[3:]]
+    for batch in batches:
+        log.write(batch)
+    assert log.row(1)["cost"] == 7
+
+
+def test_parts_that_were_joined_give_their_cost_to_the_whole(log):
+    log.write([accepted(1, cost=4), accepted(2, NOON + 1, cost=4)])
+    log.write(
+        [
+            accepted(3, cost=12), events.Joined(1, NOON + 2, 3, 1, 2, NOON, 0, 4), events.Joined(2, NOON + 2, 3, 2, 2, NOON + 1, 0, 4)
+        ]
+    )  # fmt: skip
+    assert [(row["id"], row["cost"]) for row in log.rows("routelog")] == [(1, 0), (2, 0), (3, 20)]
+
+
 @pytest.mark.parametrize("price", [0, 10])
 @pytest.mark.parametrize("apart", [False, True])
 def test_parts_that_were_joined_count_as_the_whole(log, apart, price):
