@@ -1,7 +1,8 @@
 """What the watchdog does to a program: signals, starts, dumps. Each deed asks supervisord once more whom it is about to touch.
 
 A process that came after the one that was judged is not signalled, and nobody is signalled while supervisord does not answer: nobody would start him again.
-A dump is asked for with SIGUSR2, of programs that listen to it alone (`emg.supervised`); it is a file LOGDIR/dump/PROGRAM.PID.….
+A dump is asked for with SIGUSR2, of programs that listen to it alone (`emg.supervised`); it is a file LOGDIR/dump/PROGRAM.PID.NUMBER.txt,
+which is there beforehand and empty. What spins inside C writes its threads and not its greenlets: that is a dump too.
 """
 
 import logging
@@ -67,16 +68,16 @@ class Hands:
         before = self._files(program, known.pid)
         _signal(known.pid, signal.SIGUSR2)
         deadline = time.monotonic() + seconds
-        sizes: dict[Path, int] = {}
+        written: dict[Path, int] = {}
         while time.monotonic() < deadline:
             gevent.sleep(POLL_SECONDS)
-            now = {path: size for path, size in self._files(program, known.pid).items() if path not in before and size}
-            if now and now == sizes:  # it has grown to its end
-                return max(now)
-            sizes = now
-        if sizes:
-            return max(sizes)
-        raise ControlError(f"{program} has written no dump within {seconds:g} s", 504)
+            files = self._files(program, known.pid)
+            written = {path: size for path, size in files.items() if size > before.get(path, 0)}
+            if written and files.keys() - before.keys() - written.keys():
+                break  # the file of the next dump is there: this one is whole
+        if not written:
+            raise ControlError(f"{program} has written no dump within {seconds:g} s", 504)
+        return max(written, key=lambda path: written[path])
 
     def _files(self, program: str, pid: int) -> dict[Path, int]:
         found = {}

@@ -243,7 +243,7 @@ class Healing:
             again = self.window - (now - record.restarts[-1])
             own.append(
                 Finding(
-                    f"{name}:given-up",
+                    f"program:{name}:given-up",
                     f"restarts do not help {name}: there were {times} within {self.window:.0f} s; the next is tried in {again:.0f} s. {wanted.text}",
                     Severity.CRITICAL,
                     name,
@@ -252,7 +252,7 @@ class Healing:
         if record.killed and now - record.killed_at >= KILLED_SECONDS:
             own.append(
                 Finding(
-                    f"{name}:unkillable",
+                    f"program:{name}:unkillable",
                     f"{name} (process {program.pid}) was killed {now - record.killed_at:.0f} s ago and is still there: the system waits for something, a disk for instance",
                     Severity.CRITICAL,
                     name,

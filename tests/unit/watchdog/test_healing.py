@@ -73,7 +73,7 @@ def test_a_killed_process_that_stays_is_told_of(course):
     assert course.findings == ()
     course.goes(3, SILENT)
     assert [(finding.key, finding.severity) for finding in course.findings] == [
-        ("gateway:unkillable", Severity.CRITICAL)
+        ("program:gateway:unkillable", Severity.CRITICAL)
     ]
     course.goes(1, pid=8)
     assert course.findings == ()
@@ -88,7 +88,9 @@ def test_restarts_are_bounded_then_people_are_told_and_after_a_quiet_window_it_g
     for pid in (1, 2, 3):
         assert course.acts(10, SILENT, pid=pid) == [Act.KILL]
     assert course.acts(500, SILENT, pid=4, step=5.0) == []
-    assert [(finding.key, finding.severity) for finding in course.findings] == [("gateway:given-up", Severity.CRITICAL)]
+    assert [(finding.key, finding.severity) for finding in course.findings] == [
+        ("program:gateway:given-up", Severity.CRITICAL)
+    ]
     assert "3 within 600 s" in course.findings[0].text
     assert course.acts(80, SILENT, pid=4) == [], "the first of them is out of the window, but the window was not quiet"
     assert course.acts(30, SILENT, pid=4) == [Act.KILL]
@@ -230,7 +232,7 @@ def test_the_bound_holds_over_the_watchdogs_own_restart(course):
     again.recall(course.healing.memory(), course.now)
     course.healing = again
     assert course.acts(500, SILENT, pid=4, step=5.0) == []
-    assert course.findings[0].key == "gateway:given-up"
+    assert course.findings[0].key == "program:gateway:given-up"
 
 
 def test_status_tells_what_was_done(course):
