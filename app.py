@@ -15,19 +15,33 @@ from emg.errors import EmgError
 
 
 class Program(NamedTuple):
-    """One row of the table: where `main` is, whether gevent patches the standard library for it, and a line of help."""
+    """One row of the table: where `main` is, whether gevent patches the standard library for it, and a line of help.
+
+    `lasting`: it runs until it is stopped, under a supervisor perhaps, and can be asked what it does (`emg.supervised`).
+    """
 
     module: str
     patched: bool
     summary: str
+    lasting: bool = False
 
 
 PROGRAMS = {
     "gateway": Program(
-        "emg.gateway", True, "run the gateway in the foreground (SIGTERM drains and stops, SIGHUP reloads)"
+        "emg.gateway",
+        True,
+        "run the gateway in the foreground (SIGTERM drains and stops, SIGHUP reloads)",
+        lasting=True,
     ),
-    "recorder": Program("emg.recorder.program", False, "write what happens to messages into the database's log"),
-    "scheduler": Program("emg.jobs.scheduler", True, "run the jobs: summaries, mails, invoices, retention"),
+    "recorder": Program(
+        "emg.recorder.program", False, "write what happens to messages into the database's log", lasting=True
+    ),
+    "scheduler": Program(
+        "emg.jobs.scheduler", True, "run the jobs: summaries, mails, invoices, retention", lasting=True
+    ),
+    "watchdog": Program(
+        "watchdog.main", True, "look after the programs, or ask who does; `emg watchdog --help`", lasting=True
+    ),
     "check": Program("emg.config.cli", False, "check a configuration and report all its faults"),
     "password": Program("emg.tools.password", False, "make the hash of a password, to be kept in the configuration"),
     "account": Program("emg.shell.account", False, "accounts: who may send, how much, and what is left"),
@@ -49,7 +63,7 @@ PROGRAMS = {
     "ctl": Program("emg.control.ctl", False, "ask a running gateway, or change what it does"),
     "send": Program("emg.tools.send", False, "send one message and wait for its report"),
     "load": Program("emg.tools.load", True, "send many messages and measure"),
-    "sink": Program("emg.tools.sink", True, "be a simulated operator"),
+    "sink": Program("emg.tools.sink", True, "be a simulated operator", lasting=True),
     "pdu": Program("emg.tools.pdu", False, "decode a PDU given in hex"),
     "demo": Program("emg.tools.demo", False, "the whole product with demo data and a simulated operator"),
 }
@@ -66,7 +80,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"emg: there is no program '{name}'; 'emg --help' lists them", file=sys.stderr)
         return 2
     try:
-        return run(program, rest)
+        return run(name, program, rest)
     except EmgError as error:
         print(f"emg {name}: {error}", file=sys.stderr)
         return 1
@@ -78,13 +92,22 @@ def main(argv: list[str] | None = None) -> int:
         return 141
 
 
-def run(program: Program, argv: list[str]) -> int:
+def run(name: str, program: Program, argv: list[str]) -> int:
     """Import and run one program, after gevent's patch where its row asks for it."""
     if program.patched:
         from gevent import monkey
 
         monkey.patch_all()
-    code: int = import_module(program.module).main(argv)
+    if not program.lasting:
+        code: int = import_module(program.module).main(argv)
+    else:
+        from emg import supervised
+
+        supervised.begin(name)
+        try:
+            code = import_module(program.module).main(argv)
+        finally:
+            supervised.end()
     sys.stdout.flush()
     return code
 

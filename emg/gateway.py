@@ -38,6 +38,7 @@ from emg.engine.upkeep import Upkeep
 from emg.errors import EmgError
 from emg.rules.retry import RetryScheme
 from emg.spool.opening import open_spool
+from emg.supervised import patience
 from emg.table_feed import TableFeed
 
 SWITCH_SECONDS = 0.001
@@ -82,7 +83,7 @@ class Gateway:
         logs = Logs(self.config)
         try:
             files = table_files.read(self.config)
-            spool, recovered = open_spool(self.config.spooldir, self.config.nodeid)
+            spool, recovered = open_spool(self.config.spooldir, self.config.nodeid, patience())
         except BaseException:
             logs.close()
             raise

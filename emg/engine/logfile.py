@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from emg.supervised import StandardError, supervised
+
 RETRY_SECONDS = 1.0
 ROTATE_RETRY_SECONDS = 60.0
 """After a rotation that failed the file grows past its limit for this long: better than no log."""
@@ -149,12 +151,12 @@ class Prefix:
         return f"{self._stamp(moment)} {self._tag}"
 
 
-class FileHandler(logging.Handler):
-    """Hands records to a `LogFile` as syslog-like lines: `Prefix`, level, origin, text."""
+class LineHandler(logging.Handler):
+    """Hands records to `write` as syslog-like lines: `Prefix`, level, origin, text."""
 
-    def __init__(self, file: LogFile, prefix: Callable[[float], str], level: int) -> None:
+    def __init__(self, write: Callable[[str], None], prefix: Callable[[float], str], level: int) -> None:
         super().__init__(level)
-        self.file = file
+        self.write = write
         self.prefix = prefix
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -165,12 +167,25 @@ class FileHandler(logging.Handler):
                 text += "\n" + self._trace(record)
         except Exception as error:  # noqa: BLE001 -- a wrong argument in some log call costs its line, not its caller
             text = f"a log line could not be formatted ({error!r}): {record.msg!r}"
-        self.file.write(f"{self.prefix(record.created)} {record.levelname} {origin(record.name)}: {text}")
+        self.write(f"{self.prefix(record.created)} {record.levelname} {origin(record.name)}: {text}")
 
     @staticmethod
     def _trace(record: logging.LogRecord) -> str:
         trace = logging.Formatter().formatException(record.exc_info) if record.exc_info else ""
         return "\n".join("    " + clean(line) for line in trace.splitlines())
+
+
+class FileHandler(LineHandler):
+    """Hands them to a `LogFile`."""
+
+    def __init__(self, file: LogFile, prefix: Callable[[float], str], level: int) -> None:
+        super().__init__(file.write, prefix, level)
+        self.file = file
+
+
+def printed(prefix: Callable[[float], str]) -> list[logging.Handler]:
+    """Under supervisord: the handler that has what is logged from INFO up also printed, so that `supervisorctl tail` shows it."""
+    return [LineHandler(StandardError().write, prefix, logging.INFO)] if supervised() else []
 
 
 def origin(name: str) -> str:

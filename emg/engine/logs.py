@@ -11,8 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from emg.config.model import ConnectorConfig, LogLevel, ServerConfig
-from emg.engine.logfile import FileHandler, LogFile, Prefix, clean
+from emg.engine.logfile import FileHandler, LogFile, Prefix, clean, printed
 from emg.errors import EmgError, Rejected
+from emg.supervised import dumps_go_to
 from emg.wire.smpp import show
 
 GENERAL = "emg"
@@ -57,6 +58,7 @@ class Logs:
         self._head = Prefix(config.servername, year=config.logyear)
         self._open_general(config)
         self.configure(config)
+        dumps_go_to(config.logdir)
 
     def _open_general(self, config: ServerConfig) -> None:
         file = LogFile(self._folder / "general", config.rotatelogsize, config.rotatelogs)
@@ -68,9 +70,11 @@ class Logs:
         except OSError as error:  # no room: the gateway works without its log until there is some
             logging.getLogger(GENERAL).warning("LOGDIR %s: %s", self._folder, error.strerror)
         handler = FileHandler(file, self._prefix, logging.INFO)
-        handler.addFilter(_belongs_to_general)
-        logging.getLogger(GENERAL).addHandler(handler)
         self._handlers[GENERAL] = handler
+        self._printed = printed(self._prefix)
+        for general in (handler, *self._printed):
+            general.addFilter(_belongs_to_general)
+            logging.getLogger(GENERAL).addHandler(general)
 
     def configure(self, config: ServerConfig) -> None:
         """Take levels, sizes, stamps and connectors of a new configuration; files of connectors that are gone are closed."""
@@ -134,6 +138,8 @@ class Logs:
         self._sweep(time.monotonic(), everything=True)
         for logger in list(self._handlers):
             self._remove(logger)
+        for handler in self._printed:
+            logging.getLogger(GENERAL).removeHandler(handler)
         for file in self._pdu_files.values():
             file.close()
         self._pdu_files.clear()

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from emg.config.model import ServerConfig
-from emg.engine.logfile import FileHandler, LogFile, Prefix
+from emg.engine.logfile import FileHandler, LogFile, Prefix, printed
 from emg.errors import EmgError
+from emg.supervised import dumps_go_to
 
 OURS: Final = "emg"
 
@@ -26,11 +27,14 @@ class ProgramLog:
             self._file.open()
         except OSError as error:
             raise EmgError(f"LOGDIR {config.logdir} cannot be used: {error.strerror}") from error
-        self._handler = FileHandler(self._file, Prefix(config.servername, year=config.logyear), logging.NOTSET)
+        prefix = Prefix(config.servername, year=config.logyear)
+        self._handlers = [FileHandler(self._file, prefix, logging.NOTSET), *printed(prefix)]
         self._loggers = [logging.getLogger(logger) for logger in (OURS, *others)]
         for logger in self._loggers:
-            logger.addHandler(self._handler)
+            for handler in self._handlers:
+                logger.addHandler(handler)
         self._loggers[0].setLevel(logging.INFO)
+        dumps_go_to(config.logdir)
 
     def reopen(self) -> None:
         """Somebody has moved the file away (logrotate): go on in a new one."""
@@ -39,6 +43,7 @@ class ProgramLog:
     def close(self) -> None:
         """Let go of the file and the loggers."""
         for logger in self._loggers:
-            logger.removeHandler(self._handler)
+            for handler in self._handlers:
+                logger.removeHandler(handler)
         self._loggers[0].setLevel(logging.NOTSET)
         self._file.close()

@@ -5,7 +5,6 @@ SIGINT let it finish its batch; SIGHUP begins a new log file. Its log is LOGDIR/
 """
 
 import argparse
-import fcntl
 import gc
 import logging
 import os
@@ -17,6 +16,7 @@ from emg.engine.program_log import ProgramLog
 from emg.errors import EmgError
 from emg.recorder.acceptance import accept
 from emg.recorder.loop import Recorder
+from emg.supervised import have_lock, patience
 
 LOCK = "recorder.lock"
 log = logging.getLogger("emg.recorder")
@@ -69,9 +69,7 @@ def _lock(folder: Path) -> int:
         handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     except OSError as error:
         raise EmgError(f"the spool folder {folder} is not writable: {error.strerror}") from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+    if not have_lock(handle, patience()):
         os.close(handle)
-        raise EmgError(f"another recorder works on the spool {folder}") from error
+        raise EmgError(f"another recorder works on the spool {folder}")
     return handle

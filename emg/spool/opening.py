@@ -7,7 +7,6 @@ not writable.
 """
 
 import array
-import fcntl
 import logging
 import os
 import sqlite3
@@ -24,6 +23,7 @@ from emg.spool import outbox, schema
 from emg.spool.ids import BLOCK, SPACE
 from emg.spool.journal import Journal, decode_entry, replay
 from emg.spool.spool import Spool
+from emg.supervised import have_lock
 
 PAGE_CACHE_KIB = 16384
 CHECKPOINT_PAGES = 2000
@@ -74,14 +74,14 @@ class Recovered(msgspec.Struct):
 _locks: list[int] = []
 
 
-def open_spool(folder: str, node: int) -> tuple[Spool, Recovered]:
-    """See the module's text. The lock is held until the process ends."""
+def open_spool(folder: str, node: int, patience: float = 0.0) -> tuple[Spool, Recovered]:
+    """See the module's text. The lock is held until the process ends. `patience`: seconds to wait for a gateway that may be just ending."""
     path = Path(folder)
     try:
         path.mkdir(mode=0o750, parents=True, exist_ok=True)
     except OSError as error:
         raise SpoolError(f"the spool folder {folder} cannot be made: {error.strerror}") from error
-    handle = lock(path)
+    handle = lock(path, patience)
     try:
         os.close(os.open(path / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640))  # messages are not for everybody
         db, recovered = _open_or_set_aside(path / FILE)
@@ -118,17 +118,15 @@ def by_clock() -> int:
     return counter if counter < SPACE // 2 else 0
 
 
-def lock(path: Path) -> int:
-    """Be the one who has the spool in this folder open, until the file that this gives is closed. Raises SpoolError."""
+def lock(path: Path, patience: float = 0.0) -> int:
+    """Be the one who has the spool in this folder open, until the file that this gives is closed. Raises SpoolError after `patience` seconds."""
     try:
         handle = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     except OSError as error:
         raise SpoolError(f"the spool folder {path} is not writable: {error.strerror}") from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+    if not have_lock(handle, patience):
         os.close(handle)
-        raise SpoolError(f"the spool {path} is in use by another gateway") from error
+        raise SpoolError(f"the spool {path} is in use by another gateway")
     return handle
 
 
