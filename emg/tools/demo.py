@@ -1,9 +1,10 @@
 """`emg demo`: the whole product with demo data and a simulated operator, in the foreground. `make run` starts it.
 
 Puts its files into one folder (default `var/`), makes the database there and fills it with a customer, an account, routes and prices, starts
-supervisord with the gateway, recorder, scheduler and `emg sink`, sends a few messages and waits for their reports, says how to log in, and stays
-until Ctrl-C or SIGTERM. Then everything it started is gone; spool, logs and the
-configuration are there the next time. If it is killed itself, the kernel asks supervisord to stop.
+supervisord with the gateway, recorder, scheduler, watchdog and `emg sink` (watchdog/programs.py), sends a few messages and waits for their reports, says how
+to log in, and stays until Ctrl-C or SIGTERM. Then everything it started is gone; spool, logs and the
+configuration are there the next time. A supervisord that is killed is started again, as systemd does on a server. If the demo is killed itself, the
+kernel asks supervisord to stop.
 Fails with a sentence when the folder is in use, the configuration has faults, a port is taken, or the gateway does not come up.
 """
 
@@ -12,7 +13,6 @@ import contextlib
 import ctypes
 import fcntl
 import json
-import os
 import shlex
 import shutil
 import signal
@@ -29,9 +29,12 @@ from emg.config.model import ServerConfig
 from emg.config.values import ConnectorType, Endpoint
 from emg.control.client import Client
 from emg.errors import ControlError, EmgError
+from watchdog import render
+from watchdog.programs import stop_limit
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "config" / "demo"
+SUPERVISED = "supervisord.conf"
 KEPT = ("server.cfg",)
 """Copied once and then left alone: it may have been changed."""
 STOCK = (
@@ -43,8 +46,10 @@ PROGRAM_SECONDS = 60.0
 
 START_SECONDS = 30.0
 HEALTH_SECONDS = 2.0
-STOP_SECONDS = 60.0
-"""More than any stopwaitsecs in supervisord.conf: supervisord kills what does not stop in time."""
+STOP_SECONDS = 10.0
+"""Beyond what its programs may take: supervisord kills what does not stop in time."""
+SHORTEST_LIFE = 5.0
+"""A supervisord that ends sooner would do so again."""
 SEND_SECONDS = 30.0
 LOG_TAIL = 15
 
@@ -83,11 +88,11 @@ def main(argv: list[str]) -> int:
         config = prepare(folder)
         if config.database is not None:
             stock(folder)
-        with supervised(folder, config) as supervisord:
-            wait_until_healthy(config, folder, supervisord)
+        with supervised(folder, config) as supervision:
+            wait_until_healthy(config, folder, supervision)
             send_messages(folder)
             if not options.once:
-                stay(farewell(config, folder), supervisord)
+                stay(farewell(config, folder), supervision)
     return 0
 
 
@@ -111,10 +116,11 @@ def prepare(folder: Path) -> ServerConfig:
     for name in KEPT:
         if not (folder / name).exists():
             shutil.copyfile(TEMPLATES / name, folder / name)
-    shutil.copyfile(TEMPLATES / "supervisord.conf", folder / "supervisord.conf")
     config = load(folder / "server.cfg")
-    for connector in config.connectors.values():
-        check_free(connector.address[0])
+    for address in [connector.address[0] for connector in config.connectors.values()] + [config.watchdog]:
+        check_free(address)
+    place = render.demo_place(render.own_command(), str(folder / "server.cfg"), render.most_files())
+    render.write(folder / SUPERVISED, render.render(config, place), config)
     return config
 
 
@@ -158,29 +164,64 @@ def address_of(config: ServerConfig, kind: ConnectorType) -> Endpoint:
     return next(connector.address[0] for connector in config.connectors.values() if connector.type is kind)
 
 
+class Supervision:
+    """supervisord, running: started in a session of its own so that Ctrl-C is ours to handle, and started again when it is killed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(folder / SUPERVISED)]
+        self._log = folder / "log" / render.LOG
+        self._program = self._start()
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        self._started = time.monotonic()
+        return subprocess.Popen(  # noqa: S603 - our own interpreter and files
+            self._command,
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            preexec_fn=stop_with_parent,  # noqa: PLW1509 - no threads here
+        )
+
+    def check(self) -> None:
+        """Raise DemoFailed when it has ended."""
+        if self._program.poll() is not None:
+            fail("supervisord ended", self._log)
+
+    def mind(self) -> NoReturn:
+        """Start it again whenever it ends. Raises DemoFailed when that does not help."""
+        while True:
+            code = self._program.wait()
+            if time.monotonic() - self._started < SHORTEST_LIFE:
+                fail("supervisord ends again and again", self._log)
+            how = f"with exit code {code}" if code >= 0 else f"by {signal.Signals(-code).name}"
+            print(f"supervisord ended {how}; it is started again, as systemd does on a server", flush=True)
+            self._program = self._start()
+
+    def stop(self, seconds: float) -> None:
+        """Have it stop its programs and itself. Raises DemoFailed when it takes longer than that."""
+        self._program.terminate()
+        # The terminal may be what went away.
+        with contextlib.suppress(OSError):
+            print("\nStopping …", flush=True)
+        try:
+            self._program.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self._program.kill()
+            raise DemoFailed(
+                "supervisord did not stop in time and was killed; look for what it left with: pgrep -af emg"
+            ) from None
+
+
 @contextlib.contextmanager
-def supervised(folder: Path, config: ServerConfig) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run supervisord, in a session of its own so that Ctrl-C is ours to handle; on the way out stop all that it started."""
-    environment = {
-        **os.environ,
-        "EMG": shlex.join([sys.executable, str(ROOT / "app.py")]),
-        "EMG_OPERATOR": str(address_of(config, ConnectorType.OUTGOING)),
-    }
-    command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(folder / "supervisord.conf")]
-    supervisord = subprocess.Popen(  # noqa: S603 - our own interpreter and files
-        command,
-        env=environment,
-        start_new_session=True,
-        stdin=subprocess.DEVNULL,
-        preexec_fn=stop_with_parent,  # noqa: PLW1509 - no threads here
-    )
+def supervised(folder: Path, config: ServerConfig) -> Iterator[Supervision]:
+    """Run supervisord; on the way out stop all that it started."""
+    supervision = Supervision(folder)
     try:
-        yield supervisord
+        yield supervision
     finally:
         # A second Ctrl-C would leave programs behind: from here on the time limit decides.
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
-        stop(supervisord)
+        supervision.stop(stop_limit(config, demo=True) + STOP_SECONDS)
 
 
 def stop_with_parent() -> None:
@@ -188,28 +229,12 @@ def stop_with_parent() -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
-def stop(supervisord: "subprocess.Popen[bytes]") -> None:
-    """Have supervisord stop its programs and itself."""
-    supervisord.terminate()
-    # The terminal may be what went away.
-    with contextlib.suppress(OSError):
-        print("\nStopping …", flush=True)
-    try:
-        supervisord.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        supervisord.kill()
-        raise DemoFailed(
-            "supervisord did not stop in time and was killed; look for what it left with: pgrep -af emg"
-        ) from None
-
-
-def wait_until_healthy(config: ServerConfig, folder: Path, supervisord: "subprocess.Popen[bytes]") -> None:
+def wait_until_healthy(config: ServerConfig, folder: Path, supervision: Supervision) -> None:
     """Wait until the gateway answers that it works. Raises DemoFailed with the end of its log."""
     print(f"Starting the gateway and a simulated operator in {folder}", flush=True)
     deadline = time.monotonic() + START_SECONDS
     while not healthy(config.control):
-        if supervisord.poll() is not None:
-            fail("supervisord ended", folder / "log" / "supervisord.log")
+        supervision.check()
         if time.monotonic() > deadline:
             fail(f"the gateway did not come up in {START_SECONDS:.0f} seconds", folder / "log" / "gateway.out")
         time.sleep(0.1)
@@ -265,15 +290,14 @@ Or send with, and look inside with:
     {programs}/emg ctl -c {shown(Path(config.file))} status
     {programs}/emg account show -c {shown(Path(config.file))} demo
     {programs}/emg messages find -c {shown(Path(config.file))}
-    {programs}/supervisorctl -c {shown(folder / "supervisord.conf")} status
+    {programs}/supervisorctl -c {shown(folder / SUPERVISED)} status
     tail -f {shown(folder / "log")}/*
 
 Ctrl-C stops everything. Messages and logs stay in {shown(folder)}."""
 
 
-def stay(text: str, supervisord: "subprocess.Popen[bytes]") -> None:
-    """Say it, and wait for the signal that ends the demo as it is meant to end. Raises DemoFailed if supervisord goes first."""
+def stay(text: str, supervision: Supervision) -> None:
+    """Say it, and look after supervisord until the signal that ends the demo as it is meant to end. Raises DemoFailed."""
     with contextlib.suppress(KeyboardInterrupt):
         print(text, flush=True)
-        supervisord.wait()
-        raise DemoFailed("supervisord ended by itself; its log tells why")
+        supervision.mind()

@@ -27,7 +27,7 @@ def free_port() -> int:
 def folder(tmp_path: Path) -> Path:
     """A demo folder whose configuration has ports of its own."""
     text = (demo.TEMPLATES / "server.cfg").read_text()
-    for port in ("2775", "2776"):
+    for port in ("2775", "2776", "3000"):
         text = text.replace(f"127.0.0.1:{port}", f"127.0.0.1:{free_port()}")
     (tmp_path / "server.cfg").write_text(text)
     return tmp_path
