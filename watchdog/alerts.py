@@ -12,6 +12,7 @@ Wall clock times are moved along when the clock is set, so that neither a storm 
 Pure but for its file. Times called `at` are seconds since 1970, `now` is monotonic.
 """
 
+import logging
 import time
 from collections.abc import Iterable, Sequence
 from enum import Enum
@@ -33,6 +34,8 @@ CLOCK_STEP: Final = 2.0
 LONGEST_UNTOLD: Final = 86400.0
 """How long a cleared alert waits for a channel that can't be reached."""
 SAVE_AGAIN: Final = 60.0
+
+log = logging.getLogger("emg.watchdog")
 
 
 class News(Enum):
@@ -113,6 +116,7 @@ class Book:
         self._clocks: tuple[float, float] | None = None
         self._changed = False
         self._saved = 0.0
+        self._logged = self._file.fault
 
     @property
     def fault(self) -> str:
@@ -122,9 +126,13 @@ class Book:
     # -- what is wrong
 
     def update(self, findings: Sequence[Finding], at: float, now: float | None = None) -> list[Notice]:
-        """What is wrong now; gives what is new for people. `now` is the time of this call unless given."""
-        now = time.monotonic() if now is None else now
-        self._follow_the_clock(at, now)
+        """What is wrong now; gives what is new for people. `now` is the time of this call unless given, and then was read together with `at`."""
+        if now is None:
+            # the look may have taken its time since `at` was read
+            now = time.monotonic()
+            self._follow_the_clock(time.time(), now)
+        else:
+            self._follow_the_clock(at, now)
         notices: list[Notice] = []
         self.overflow = 0
         present = {finding.key: finding for finding in findings}
@@ -139,6 +147,9 @@ class Book:
         if self._changed or (self._file.fault and now - self._saved >= SAVE_AGAIN):
             self._keep(now)
         self._file.push()
+        if self._file.fault != self._logged:
+            self._logged = self._file.fault
+            log.warning("the alert book: %s", self._logged or "it is on disk again")
         return notices
 
     def did(self, program: str, text: str, at: float) -> None:

@@ -39,7 +39,7 @@ class Changes:
     general_live: tuple[str, ...] = ()
     """General keywords that take effect at once."""
     general_restart: tuple[str, ...] = ()
-    """General keywords that wait for a restart."""
+    """General keywords that wait for a restart, of the gateway or of the watchdog."""
 
     def __bool__(self) -> bool:
         return self != NOTHING
@@ -54,7 +54,7 @@ def compare(old: ServerConfig, new: ServerConfig) -> Changes:
     restart: list[str] = []
     for row in table(ServerConfig).values():
         if getattr(old, row.attribute) != getattr(new, row.attribute):
-            (restart if row.apply is Apply.RESTART else live).append(row.name)
+            (live if row.apply is Apply.LIVE else restart).append(row.name)
     return Changes(
         connectors_added=_missing(new.connectors, old.connectors),
         connectors_removed=_missing(old.connectors, new.connectors),

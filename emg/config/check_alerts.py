@@ -3,8 +3,9 @@
 from emg.config import hashes
 from emg.config.build import Draft
 from emg.config.faults import Findings
-from emg.config.values import ConnectorType
+from emg.config.values import ConnectorType, MailTls
 
+LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})
 NEEDS = {
     "ALERT_WEBHOOK": "ALERT_WEBHOOK_SECRET",
     "ALERT_SMS": "ALERT_SMS_USER",
@@ -20,6 +21,12 @@ def alerts(draft: Draft, findings: Findings) -> None:
     for name, needed in NEEDS.items():
         if name in given and needed not in given:
             findings.fault(given[name].file, given[name].line, f"{name} needs {needed}")
+    if general.alert_smtp_user and general.alert_smtp_tls is MailTls.NONE and general.alert_smtp.host not in LOCAL:
+        findings.warn(
+            given["ALERT_SMTP_USER"].file,
+            given["ALERT_SMTP_USER"].line,
+            "the password for the mail server goes over the network in the clear; ALERT_SMTP_TLS encrypts it",
+        )
     if not general.alert_sms or general.alert_sms_user is None:
         return
     place = (given["ALERT_SMS"].file, given["ALERT_SMS"].line)

@@ -22,6 +22,8 @@ class Apply(StrEnum):
     LIVE = "at once"
     SESSIONS = "sessions are rebuilt"
     RESTART = "restart"
+    WATCHDOG = "restart of the watchdog"
+    """Which disturbs nothing: the other programs run on."""
 
 
 class Reads(StrEnum):

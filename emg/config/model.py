@@ -62,7 +62,7 @@ IDENTITY, STORAGE, TABLES = "The server", "Storage and interfaces", "Tables and 
 WATCHDOG, ALERTS = "Watchdog", "Alerts of the watchdog"
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 USER_LOGIN, USER_LIMITS, USER_MESSAGES = "Login", "Limits", "Messages"
-RESTART, REBUILD = Apply.RESTART, Apply.SESSIONS
+RESTART, REBUILD, OF_WATCHDOG = Apply.RESTART, Apply.SESSIONS, Apply.WATCHDOG
 
 CHARSETS = {
     "UTF-8": TextCharset.UTF8,
@@ -271,87 +271,87 @@ class ServerConfig:
 
     watchdog: Endpoint = keyword(
         kinds.ENDPOINT, Endpoint("127.0.0.1", 3000), "Where the watchdog offers its API over HTTP.",
-        group=WATCHDOG, example="192.0.2.7:3000", apply=RESTART)
+        group=WATCHDOG, apply=OF_WATCHDOG, example="192.0.2.7:3000")
     watchdog_token: str | None = keyword(
         kinds.text(256, 16), None,
         "What a caller of the watchdog's API sends as bearer token. Without it one is made, and kept in watchdog.token beside the control socket.",
-        group=WATCHDOG, example="${EMG_WATCHDOG_TOKEN}", secret=True, otherwise="made at the first start")
+        group=WATCHDOG, apply=OF_WATCHDOG, example="${EMG_WATCHDOG_TOKEN}", secret=True, otherwise="made at the first start")
     watchdog_access: tuple[Network, ...] = keyword(
         kinds.NETWORKS, LOOPBACK, "From where the watchdog's API may be called.",
-        group=WATCHDOG, example="127.0.0.0/8,192.0.2.0/24")
+        group=WATCHDOG, apply=OF_WATCHDOG, example="127.0.0.0/8,192.0.2.0/24")
     watchdog_interval: float = keyword(
         kinds.duration(zero=False), 1.0, "How often the watchdog looks at the programs.",
-        group=WATCHDOG, unit="seconds", example="2")
+        group=WATCHDOG, apply=OF_WATCHDOG, unit="seconds", example="2")
     watchdog_patience: float = keyword(
         kinds.duration(zero=False), 2.5, "How long the gateway may give no answer before it is helped: gone on with, or killed and started again.",
-        group=WATCHDOG, unit="seconds", example="10")
+        group=WATCHDOG, apply=OF_WATCHDOG, unit="seconds", example="10")
     watchdog_start_patience: float = keyword(
         kinds.duration(zero=False), 120.0, "The same while it starts, up to its first answer: a large spool takes its time.",
-        group=WATCHDOG, unit="seconds", example="5m")
+        group=WATCHDOG, apply=OF_WATCHDOG, unit="seconds", example="5m")
     watchdog_restarts: int = keyword(
         kinds.whole(0, 1000), 5, "How often the watchdog restarts one program within WATCHDOG_WINDOW; then it only alarms. 0: never.",
-        group=WATCHDOG, unit="times", example="3")
+        group=WATCHDOG, apply=OF_WATCHDOG, unit="times", example="3")
     watchdog_window: float = keyword(
         kinds.duration(zero=False), 600.0, "The time in which restarts are counted.",
-        group=WATCHDOG, unit="seconds", example="30m")
+        group=WATCHDOG, apply=OF_WATCHDOG, unit="seconds", example="30m")
     watchdog_disk: int = keyword(
         kinds.whole(1, 100), 80, "How full a file system of ours may be before the watchdog warns; from 95 % on it is critical.",
-        group=WATCHDOG, unit="%", example="90")
+        group=WATCHDOG, apply=OF_WATCHDOG, unit="%", example="90")
     watchdog_memory: tuple[tuple[str, int], ...] = keyword(
         alert_kinds.MEMORY, (), "Memory that a program may take before it is restarted, which loses nothing; from 80 % of it on the watchdog warns.",
-        group=WATCHDOG, example="gateway:2G,recorder:512M", otherwise="as the table of programs says")
+        group=WATCHDOG, apply=OF_WATCHDOG, example="gateway:2G,recorder:512M", otherwise="as the table of programs says")
     watchdog_certificates: float = keyword(
         kinds.duration(), 14 * 86400.0, "How long before the end of a certificate the watchdog warns.",
-        group=WATCHDOG, unit="seconds", example="30d")
+        group=WATCHDOG, apply=OF_WATCHDOG, unit="seconds", example="30d")
 
     alert_repeat: float = keyword(
         kinds.duration(zero=False), 21600.0, "How often an alert that stands is told again.",
-        group=ALERTS, unit="seconds", example="1d")
+        group=ALERTS, apply=OF_WATCHDOG, unit="seconds", example="1d")
     alert_clear: float = keyword(
         kinds.duration(), 30.0, "How long trouble must be away before its alert is cleared; longer each time it comes back within the hour.",
-        group=ALERTS, unit="seconds", example="2m")
+        group=ALERTS, apply=OF_WATCHDOG, unit="seconds", example="2m")
     alert_gather: float = keyword(
         kinds.duration(), 4.0, "How long an alert waits for others, to go with them in one mail, request or short message.",
-        group=ALERTS, unit="seconds", example="1m")
+        group=ALERTS, apply=OF_WATCHDOG, unit="seconds", example="1m")
     alert_mail: tuple[str, ...] = keyword(
         alert_kinds.MAILS, (), "Who gets alerts by mail.",
-        group=ALERTS, example="ann@example.com,ops@example.com", otherwise="nobody")
+        group=ALERTS, apply=OF_WATCHDOG, example="ann@example.com,ops@example.com", otherwise="nobody")
     alert_mail_from: str | None = keyword(
         alert_kinds.MAIL, None, "The sender of these mails.",
-        group=ALERTS, example="emg@example.com", otherwise="emg@ and the name of the host")
+        group=ALERTS, apply=OF_WATCHDOG, example="emg@example.com", otherwise="emg@ and the name of the host")
     alert_smtp: Endpoint = keyword(
         kinds.ENDPOINT, Endpoint("127.0.0.1", 25), "The mail server that they are handed to.",
-        group=ALERTS, example="mail.example.com:587")
+        group=ALERTS, apply=OF_WATCHDOG, example="mail.example.com:587")
     alert_smtp_tls: MailTls = keyword(
         kinds.choice(MailTls), MailTls.NONE, "How the connection to it is encrypted; its certificate is checked.",
-        group=ALERTS, example="STARTTLS")
+        group=ALERTS, apply=OF_WATCHDOG, example="STARTTLS")
     alert_smtp_user: str | None = keyword(
         kinds.text(256, 1), None, "Name to log in with at the mail server.",
-        group=ALERTS, example="emg", otherwise="no login")
+        group=ALERTS, apply=OF_WATCHDOG, example="emg", otherwise="no login")
     alert_smtp_password: str | None = keyword(
         kinds.text(256, 1), None, "Password for it.",
-        group=ALERTS, example="${ALERT_SMTP_PASSWORD}", secret=True)
+        group=ALERTS, apply=OF_WATCHDOG, example="${ALERT_SMTP_PASSWORD}", secret=True)
     alert_webhook: str | None = keyword(
         alert_kinds.WEB_URL, None, "Where alerts are sent as JSON, signed with ALERT_WEBHOOK_SECRET.",
-        group=ALERTS, example="https://alerts.example.com/emg", secret=True)
+        group=ALERTS, apply=OF_WATCHDOG, example="https://alerts.example.com/emg", secret=True)
     alert_webhook_secret: str | None = keyword(
         kinds.text(256, 16), None, "The key of the signature, known to the receiver too.",
-        group=ALERTS, example="${ALERT_WEBHOOK_SECRET}", secret=True)
+        group=ALERTS, apply=OF_WATCHDOG, example="${ALERT_WEBHOOK_SECRET}", secret=True)
     alert_sms: tuple[str, ...] = keyword(
         alert_kinds.NUMBERS, (), "Who gets alerts by SMS, sent through this gateway as its customer ALERT_SMS_USER.",
-        group=ALERTS, example="+46701234567", otherwise="nobody")
+        group=ALERTS, apply=OF_WATCHDOG, example="+46701234567", otherwise="nobody")
     alert_sms_level: AlertLevel = keyword(
         kinds.choice(AlertLevel), AlertLevel.WARNING, "Least severe alert that goes by SMS.",
-        group=ALERTS, example="CRITICAL")
+        group=ALERTS, apply=OF_WATCHDOG, example="CRITICAL")
     alert_sms_user: str | None = keyword(
         kinds.text(64, 1), None, "The account that they are sent with.",
-        group=ALERTS, example="watchdog")
+        group=ALERTS, apply=OF_WATCHDOG, example="watchdog")
     alert_sms_password: str | None = keyword(
         kinds.text(64, 1), None, "Its password.",
-        group=ALERTS, example="${ALERT_SMS_PASSWORD}", secret=True, otherwise="the USER section's, if that is no hash")
+        group=ALERTS, apply=OF_WATCHDOG, example="${ALERT_SMS_PASSWORD}", secret=True, otherwise="the USER section's, if that is no hash")
     alert_sms_from: str | None = keyword(
         kinds.SENDER_ADDRESS, None, "Their source address.",
-        group=ALERTS, example="EMG", otherwise="SERVERNAME, up to 11 characters")
+        group=ALERTS, apply=OF_WATCHDOG, example="EMG", otherwise="SERVERNAME, up to 11 characters")
     alert_sms_address: Endpoint | None = keyword(
         kinds.ENDPOINT, None, "Where to log in.",
-        group=ALERTS, example="127.0.0.1:2775", otherwise="the first incoming connector of this file where the account may")
+        group=ALERTS, apply=OF_WATCHDOG, example="127.0.0.1:2775", otherwise="the first incoming connector of this file where the account may")

@@ -1,5 +1,6 @@
 """The alert book: raised once, repeated by schedule, cleared once; no storm and no silence, whatever flaps, restarts or is set."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -299,3 +300,12 @@ def test_a_notice_is_of_the_book_itself(days: Days) -> None:
     assert isinstance(notice, Notice)
     assert isinstance(notice.alert, Alert)
     assert [done.text for done in notice.alert.actions] == ["It was killed."]
+
+
+def test_a_look_that_took_long_is_no_set_clock(days: Days) -> None:
+    """The time of the look is older than the update; both clocks are then read at the update."""
+    began = time.time()
+    days.book.update([DATABASE], began - 9)
+    days.book.update([DATABASE], began)
+    days.book.update([DATABASE], began - 9)
+    assert days.book.standing()[0].since == began - 9

@@ -2,6 +2,7 @@
 
 import pytest
 
+from emg.config.changes import compare
 from emg.config.faults import ConfigFaults
 from emg.config.load import load_text
 from emg.config.model import AlertLevel, Endpoint, MailTls
@@ -107,3 +108,15 @@ def test_the_words_that_no_alert_may_hold() -> None:
         "fedcba9876543210", "operpass", "secret77",
     }  # fmt: skip
     assert list(found) == sorted(found, key=len, reverse=True)
+
+
+def test_a_mail_password_in_the_clear_is_a_warning() -> None:
+    text = "ALERT_SMTP_USER=emg\nALERT_SMTP_PASSWORD=pw\n" + CUSTOMERS + USER
+    assert load_text(text).warnings == ()
+    assert "in the clear" in str(load_text("ALERT_SMTP=mail.example.com:25\n" + text).warnings[0])
+    assert load_text("ALERT_SMTP=mail.example.com:587\nALERT_SMTP_TLS=STARTTLS\n" + text).warnings == ()
+
+
+def test_the_gateway_s_reload_says_that_the_watchdog_must_be_restarted() -> None:
+    changes = compare(load_text(CUSTOMERS), load_text("ALERT_MAIL=ann@example.com\n" + CUSTOMERS))
+    assert (changes.general_live, changes.general_restart) == ((), ("ALERT_MAIL",))
