@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from emg.db import audit, changes
 from emg.db.audit import Actor
 from emg.db.log_dialects import CHUNK, Dialect
-from emg.db.log_tables import Gap, Row, Spot, text_of_time
+from emg.db.log_tables import REPLACED, Gap, Row, Spot, text_of_time
 from emg.db.models import Account, LogGap, RouteLog, Status
 from emg.rules.rows import fault
 
@@ -23,7 +23,15 @@ _ENTRY = ("account_id", "at", "kind", "amount", "balance", "currency", "messages
 
 
 def enter(connection: Connection, dialect: Dialect, spot: Spot, gap: Gap, charged: Mapping[int, int]) -> int:
-    """Note a gap and make the balances right (`charged`: account's id → what the gateway had counted at its end). Gives how many were wrong."""
+    """Note a gap and make the balances right (`charged`: account's id → what the gateway had counted at its end). Gives how many were wrong.
+
+    This spool is the node's from now on: whatever other ones it has had are replaced.
+    """
+    mark = dialect.marker
+    connection.exec_driver_sql(
+        f"UPDATE recorder_position SET row_mark = {REPLACED} WHERE node = {mark} AND spool <> {mark}",  # noqa: S608 -- marks
+        (spot.node, spot.spool),
+    )
     corrected = _correct(connection, dialect, spot, gap, charged) if charged else 0
     row = (spot.node, spot.spool, *gap, spot.at, corrected, "", "")
     connection.exec_driver_sql(_insert(dialect, "log_gap", _GAP), row)

@@ -170,8 +170,12 @@ class Spot(NamedTuple):
     row_mark: int = 0
 
 
+REPLACED: Final = -1
+"""In the place of a digest: another spool of this node has come since."""
+
+
 class Place(NamedTuple):
-    """How far the log of one spool is: the last row that is in it, when the spool wrote that, and its digest."""
+    """How far the log of one spool is: the last row that is in it, when the spool wrote that, and its digest (or 0, or REPLACED)."""
 
     spool: int
     seq: int

@@ -111,7 +111,7 @@ class LogWriter:
 
     def begin(self, spot: Spot, gap: Gap | None = None, charged: Mapping[int, int] | None = None) -> int:
         """A spool that the log does not know yet gets its position (`spot.after`); the rest as in `pass_over`. Raises DatabaseError."""
-        with self._transaction() as connection:
+        with self._noting() as connection:
             marks = ", ".join([self._dialect.marker] * 6)
             connection.exec_driver_sql(
                 f"INSERT INTO recorder_position (node, spool, seq, at, row_at, row_mark) VALUES ({marks})",  # noqa: S608 -- marks
@@ -124,9 +124,18 @@ class LogWriter:
 
         `charged`: by account's id, what the gateway had counted by then. Gives how many accounts stood otherwise.
         """
-        with self._transaction() as connection:
+        with self._noting() as connection:
             self._move(connection, spot)
             return log_gaps.enter(connection, self._dialect, spot, gap, charged)
+
+    @contextlib.contextmanager
+    def _noting(self) -> Iterator[Connection]:
+        """A transaction of which no row can be set aside."""
+        try:
+            with self._transaction() as connection:
+                yield connection
+        except RowFault as fault:
+            raise DatabaseError(f"the log's position can't be written: {fault}", temporary=True) from fault
 
     def write(self, batch: Batch, spot: Spot, keep: Callable[[list[Refused]], None]) -> list[Refused]:
         """Write a batch and move the position. Raises DatabaseError (PositionMoved), and then nothing of it is there.

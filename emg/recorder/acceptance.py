@@ -65,11 +65,11 @@ def accept(config: ServerConfig) -> str:
 
 def _older(source: Source, writer: LogWriter, node: int) -> Place | None:
     """Where the log stands, if this is an older copy."""
-    identity = source.read(None, 0).identity
+    head = source.read(None, 0)
     for place in writer.positions(node):
-        if place.spool == identity:
+        if place.spool == head.identity:
             try:
-                Footing(source, writer, node).compare(place, source.read(None, 0).last)
+                Footing(source, writer, node).compare(place, head.last)
             except OlderCopy:
                 return place
     return None

@@ -4,7 +4,7 @@ Most often the position is a row of this spool and what follows it is there. Wha
 
 - the spool is another one than before: it has a position of its own, and what the old one had not told yet is a gap;
 - rows behind the position are gone (the database was put back from a backup): a gap, from which on the log goes on;
-- the spool is an older copy than the log knows: its rows have numbers that others had. Nothing is written then (`OlderCopy`) until somebody has
+- the spool is an older copy than the log knows: its rows have numbers that others had; or the one before the last. Nothing is written then (`OlderCopy`) until somebody has
   accepted it (`emg.recorder.acceptance`).
 
 A gap is noted in the database in the transaction that moves the position past it, once; balances are made right there (`emg.db.log_gaps`).
@@ -14,7 +14,7 @@ import logging
 import time
 
 from emg.db.log_gaps import shown
-from emg.db.log_tables import Gap, Place, Spot
+from emg.db.log_tables import REPLACED, Gap, Place, Spot
 from emg.db.log_writer import LogWriter
 from emg.db.models import GapKind
 from emg.errors import SpoolError
@@ -51,6 +51,11 @@ class Footing:
     def compare(self, place: Place, last: int) -> None:
         """Is the log's last row of this spool (whose own last one is `last`) what stands in it? Raises OlderCopy."""
         number, path = place.seq, self._source.path
+        if place.row_mark == REPLACED:
+            raise OlderCopy(
+                f"the log has gone on with another spool since it was at row {number} of {path}: this one was put back, or two gateways"
+                f" have the same NODEID; see `{ACCEPT}`"
+            )
         if number > last:
             raise OlderCopy(
                 f"the log is at row {number}, but the last one of {path} is {last}: the spool was put back from an older copy; see `{ACCEPT}`"
@@ -68,7 +73,8 @@ class Footing:
         first, at = (rows[0][0], stamp(rows[0][1])) if rows else (1, stamp(time.time()))
         gap = None
         if others:
-            gap = Gap(GapKind.FRESH, others[-1].seq + 1, 0, others[-1].row_at, at)
+            old = next((place for place in others if place.row_mark != REPLACED), others[-1])
+            gap = Gap(GapKind.FRESH, old.seq + 1, 0, old.row_at, at)
         elif first > 1:
             gap = Gap(GapKind.EVENTS, 1, first - 1, None, at)
         spot = Spot(self._node, identity, 0, first - 1, stamp(time.time()))

@@ -156,7 +156,7 @@ class RecorderPosition(Base):
     row_at: Mapped[dt.datetime | None] = mapped_column(UtcTime)
     """When the spool wrote that row."""
     row_mark: Mapped[int] = mapped_column(BIG, default=0)
-    """Its digest (`emg.recorder.source`): another row under this number means another copy of the spool. 0: not known."""
+    """Its digest (`emg.recorder.source`): another row under this number means another copy of the spool. 0: not known; -1: another spool came."""
 
 
 class GapKind(StrEnum):

@@ -12,6 +12,9 @@ import pytest
 from sqlalchemy import text
 
 from emg.config.load import load_text
+from emg.db import log_gaps
+from emg.db.engine import DatabaseError
+from emg.db.log_tables import Spot
 from emg.db.models import Base
 from emg.errors import SpoolError
 from emg.message import Encoding, Kind, Message, OpenReport, Want
@@ -197,9 +200,6 @@ def test_what_is_gone_is_told_once_and_the_balance_is_made_right(world, caplog):
 
 
 def test_it_is_noted_once_though_the_commit_fails(world, monkeypatch):
-    from emg.db import log_gaps
-    from emg.db.engine import DatabaseError
-
     world.commit([paid(1)])
     world.record()
     world.commit([paid(2)], [paid(3)], [paid(4)])
@@ -354,6 +354,43 @@ def test_it_is_not_accepted_under_a_gateways_feet(world, tmp_path):
     with pytest.raises(SpoolError, match="in use by another gateway"):
         acceptance.accept(world.config)
     opening.os.close(lock)
+
+
+def test_a_spool_that_another_one_has_replaced_is_put_back(world):
+    """Its balances are those of then."""
+    world.commit([paid(1)], [paid(2)])
+    world.record()
+    world.copy("old.db")
+    for old in world.folder.glob("spool.db*"):
+        old.unlink()
+    (world.folder / "identity").unlink()
+    make_spool(world.folder)
+    with contextlib.closing(connect(world.file)) as db:
+        db.execute("INSERT INTO balance VALUES (5, 200)")
+    world.commit([paid(11)], at=NOON + 60)
+    world.record()
+    world.put_back("old.db")
+    with pytest.raises(OlderCopy, match="gone on with another spool"):
+        world.record()
+    world.commit([paid(21)], at=LATER)
+    acceptance.accept(world.config)
+    world.commit([paid(22)], at=LATER)
+    world.record()
+    assert world.ids() == [1, 2, 11, 21, 22]
+    assert world.charged() == [500] * 3
+    assert [gap[0] for gap in world.gaps()] == ["fresh", "copy"]
+
+
+def test_two_recorders_that_begin_with_one_spool_stop_nobody(world):
+    """One of them finds the row made: that is an error that passes."""
+    world.commit([paid(1)], [paid(2)])
+    first, second = world.recorder(), world.recorder()
+    place = Spot(3, first._source.read(None, 0).identity, 0, 0, "2026-11-23 12:00:00.000000")
+    second._writer.begin(place)
+    with pytest.raises(DatabaseError, match="can't be written"):
+        first._writer.begin(place)
+    world.record()
+    assert world.ids() == [1, 2]
 
 
 def test_an_older_spool_and_an_older_database_together(world):
