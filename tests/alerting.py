@@ -59,6 +59,10 @@ class Alerting:
         """The watchdog has done something."""
         self._ask({"did": [program, text]})
 
+    def trial(self) -> list[dict[str, Any]]:
+        """Send a message by each channel."""
+        return self._ask({"trial": True})["trial"]
+
     def status(self) -> dict[str, Any]:
         """`channels`, `alerts` (the book's `show`), `fault`, `late`: seconds that a turn of the loop was late at most."""
         return self._ask({})
@@ -105,7 +109,7 @@ def serve(config_file: str, names: str = "") -> None:
     from watchdog.model import Finding
     from watchdog.settings import settings
 
-    lanes.DEADLINE, lanes.FIRST_PAUSE = DEADLINE, FIRST_PAUSE  # type: ignore[misc]
+    lanes.DEADLINE, lanes.FIRST_PAUSE = DEADLINE, FIRST_PAUSE
     if names:
         gevent.get_hub().resolver = SilentNames()
     chosen = settings(load(config_file), HOST)
@@ -129,10 +133,11 @@ def serve(config_file: str, names: str = "") -> None:
         if "findings" in request:
             state["findings"] = msgspec.convert(request["findings"], list[Finding])
         if "did" in request:
-            book.did(*request["did"], time.time())
+            program, text = request["did"]
+            book.did(program, text, time.time())
         look()
         shown = {
-            "channels": channels.status(), "alerts": book.show(), "fault": book.fault, "late": state["late"],
+            "trial": channels.trial() if "trial" in request else [], "channels": channels.status(), "alerts": book.show(), "fault": book.fault, "late": state["late"],
         }  # fmt: skip
         print(json.dumps(shown), flush=True)
 

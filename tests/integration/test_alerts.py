@@ -162,6 +162,17 @@ def test_a_server_that_does_not_know_the_secret_or_redirects_is_no_success(tmp_p
     assert len(hook.refused) == 1
 
 
+def test_a_trial_tries_every_channel_and_leaves_no_alert(tmp_path: Path, mails: MailServer) -> None:
+    config = configure(tmp_path, *by_mail(mails.port), *by_webhook(f"http://127.0.0.1:{free_port()}/k3y"))
+    with Alerting(config) as alerting:
+        mail, webhook = alerting.trial()
+        assert alerting.status()["alerts"] == []
+    assert mail == {"name": "mail", "ok": True, "error": ""}
+    assert (webhook["name"], webhook["ok"]) == ("webhook", False)
+    assert "refused" in webhook["error"].lower()
+    assert "nothing is wrong" in mails.mails[0]["Subject"]
+
+
 # -- SMS
 
 

@@ -17,6 +17,7 @@ from watchdog.alerts import Book, Notice
 from watchdog.channels.channel import DEADLINE, Channel, NotTold
 from watchdog.channels.mail import Mail
 from watchdog.channels.sms import Sms
+from watchdog.channels.trial import trial
 from watchdog.channels.webhook import Webhook
 from watchdog.plain import Cleaner
 from watchdog.settings import Settings
@@ -117,11 +118,10 @@ class Channels:
     """All channels of a configuration. `extra`: channels besides those of the settings."""
 
     def __init__(self, settings: Settings, book: Book, extra: Iterable[Channel] = ()) -> None:
-        self._book = book
-        clean = Cleaner(settings.secrets)
+        self._clean = Cleaner(settings.secrets)
         channels = [*configured(settings), *extra]
         book.channels = tuple(channel.name for channel in channels)
-        self._lanes = [Lane(channel, book, settings.gather, clean) for channel in channels]
+        self._lanes = [Lane(channel, book, settings.gather, self._clean) for channel in channels]
 
     def tell(self, notices: Sequence[Notice]) -> None:
         """There is news in the book (what `Book.update` gave); never waits."""
@@ -131,6 +131,10 @@ class Channels:
     def status(self) -> list[dict[str, Any]]:
         """How each channel does: name, ok, waiting, told, last_told, failures, failing_since, next_try, error."""
         return [lane.status() for lane in self._lanes]
+
+    def trial(self) -> list[dict[str, Any]]:
+        """Send a message by each channel now; `name`, `ok` and `error` of each. Waits, DEADLINE at most."""
+        return trial([lane.channel for lane in self._lanes], self._clean)
 
     def close(self) -> None:
         """Stop telling; what is not told yet stands in the book, for the next start."""
