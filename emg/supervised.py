@@ -71,7 +71,7 @@ def begin(program: str) -> None:
             raise SystemExit(f"emg {program}: supervisord has gone already")
     _Dumps.program = program
     signal.signal(signal.SIGUSR2, _Dumps.on_signal)
-    _Dumps.listen()
+    _Dumps.begin()
 
 
 def end() -> None:
@@ -84,7 +84,7 @@ def dumps_go_to(logdir: str) -> None:
     folder = Path(logdir) / FOLDER
     if _Dumps.program and folder != _Dumps.folder:
         _Dumps.folder = folder
-        _Dumps.listen()
+        _Dumps.begin()
 
 
 def _nobody_reads(handle: int) -> bool:
@@ -119,31 +119,55 @@ class _Dumps:
     number = 0
     _path: Path | None = None
     _handle = -1
+    _busy = False
+    _asked = False
+    """While it was busy."""
 
     @classmethod
-    def listen(cls) -> None:
-        """Open the next dump's file, if there is a folder, and have the C handler write there; stderr where that fails."""
-        cls._close()
-        handle = cls._open() if cls.folder is not None else -1
-        cls._handle = handle
-        with contextlib.suppress(OSError, ValueError, RuntimeError):  # without a stderr there is nothing to tell
-            faulthandler.register(
-                signal.SIGUSR2, file=handle if handle >= 0 else sys.stderr, all_threads=True, chain=True
-            )
+    def begin(cls) -> None:
+        """Be ready for the first dump, or for one in another place."""
+        cls._busy = True
+        try:
+            cls._next()
+        finally:
+            cls._busy = False
+        if cls._asked:
+            cls.on_signal(0, None)
 
     @classmethod
     def on_signal(cls, _number: int, frame: FrameType | None) -> None:
-        """Between two bytecodes of the main thread: the threads are written, the greenlets follow."""
+        """Between two bytecodes of the main thread, which may be ours: the threads are written, the greenlets follow."""
+        cls._asked = True
+        if cls._busy:
+            return
+        cls._busy = True
         try:
-            text = greenlets(frame)
+            while cls._asked:
+                cls._asked = False
+                cls._write(greenlets(frame))
+                if cls.folder is not None:
+                    cls._next()
+        finally:
+            cls._busy = False
+
+    @classmethod
+    def _write(cls, text: str) -> None:
+        try:
             if cls._handle >= 0:
                 os.write(cls._handle, text.encode("utf-8", "backslashreplace"))
             else:
                 print(text, file=sys.stderr, flush=True)
         except OSError:
             pass  # a full disk: what did not fit is not worth more than the program
-        if cls.folder is not None:
-            cls.listen()
+
+    @classmethod
+    def _next(cls) -> None:
+        """Open the next dump's file, if there is a folder, and have the C handler write there; stderr where that fails. There is no moment without it."""
+        old, cls._handle = cls._handle, cls._open() if cls.folder is not None else -1
+        with contextlib.suppress(OSError, ValueError, RuntimeError):  # without a stderr there is nothing to tell
+            file = cls._handle if cls._handle >= 0 else sys.stderr
+            faulthandler.register(signal.SIGUSR2, file=file, all_threads=True, chain=True)
+        cls._close(old)
 
     @classmethod
     def _open(cls) -> int:
@@ -157,19 +181,19 @@ class _Dumps:
         except OSError:
             return -1
 
-    @classmethod
-    def _close(cls) -> None:
-        if cls._handle >= 0:
-            faulthandler.unregister(signal.SIGUSR2)
+    @staticmethod
+    def _close(handle: int) -> None:
+        if handle >= 0:
             with contextlib.suppress(OSError):
-                os.close(cls._handle)
-        cls._handle = -1
+                os.close(handle)
 
     @classmethod
     def leave(cls) -> None:
-        """At an orderly end: no empty file stays behind."""
-        signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # the last dump that is asked for comes too late
-        cls._close()
+        """At an orderly end: no empty file stays behind, and a dump that is asked for now comes too late."""
+        faulthandler.unregister(signal.SIGUSR2)
+        signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+        cls._close(cls._handle)
+        cls._handle = -1
         if cls._path is not None:
             _remove_if_empty(cls._path)
 

@@ -101,6 +101,7 @@ BUSY = """
         gevent.sleep(60)
 
     def spin():
+        print("up", flush=True)
         while True:
             pass
 
@@ -136,7 +137,7 @@ def asked(program: "subprocess.Popen[str]", folder: Path, wanted: str, count: in
 
 
 def test_a_spinning_program_says_where_and_what_its_greenlets_wait_for(tmp_path, started):
-    program = started(BUSY.format(doing="print('up', flush=True); spin()"), str(tmp_path))
+    program = started(BUSY.format(doing="spin()"), str(tmp_path))
     text = asked(program, tmp_path, "greenlets wait")
     assert "in spin" in text.split("what runs in the main thread")[0], "by the handler in C"
     assert "in spin" in text.split("what runs in the main thread")[1].split("greenlets wait")[0]
