@@ -34,6 +34,7 @@ CLOCK_STEP: Final = 2.0
 LONGEST_UNTOLD: Final = 86400.0
 """How long a cleared alert waits for a channel that can't be reached."""
 SAVE_AGAIN: Final = 60.0
+"""While something stands: so that a watchdog that was away knows when it was last there."""
 
 log = logging.getLogger("emg.watchdog")
 
@@ -144,12 +145,18 @@ class Book:
             elif alert.stands and at - alert.news_at >= self.repeat:
                 self._announce(alert, News.REPEATED, at, notices)
         self._forget(at)
-        if self._changed or (self._file.fault and now - self._saved >= SAVE_AGAIN):
+        stale = now - self._saved >= SAVE_AGAIN and (
+            self._file.fault or any(each.stands for each in self._alerts.values())
+        )
+        if self._changed or stale:
             self._keep(now)
         self._file.push()
         if self._file.fault != self._logged:
             self._logged = self._file.fault
             log.warning("the alert book: %s", self._logged or "it is on disk again")
+        for notice in notices:
+            alert = notice.alert
+            log.warning("alert %s: %s %s (%s)", notice.news.value, alert.severity.value, alert.text, alert.key)
         return notices
 
     def did(self, program: str, text: str, at: float) -> None:

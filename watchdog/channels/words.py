@@ -97,7 +97,9 @@ def _details(notice: Notice, at: float) -> list[str]:
         lines.append(f"It went away and came back {'once' if alert.flaps == 1 else f'{alert.flaps} times'}.")
     lines += [f"The watchdog, {moment(done.at)}: {done.text}" for done in alert.actions]
     if not alert.actions and notice.news is not News.CLEARED:
-        lines.append("The watchdog has done nothing about it.")
+        lines.append(
+            f"{'Nothing was done about it so far' if alert.program else 'The watchdog can do nothing about it'}."
+        )
     return [*lines, f"({alert.key})"]
 
 

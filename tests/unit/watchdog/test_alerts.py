@@ -309,3 +309,20 @@ def test_a_look_that_took_long_is_no_set_clock(days: Days) -> None:
     days.book.update([DATABASE], began)
     days.book.update([DATABASE], began - 9)
     assert days.book.standing()[0].since == began - 9
+
+
+def test_news_stands_in_the_log(days: Days, caplog: pytest.LogCaptureFixture) -> None:
+    days.pass_by(2, DATABASE)
+    days.pass_by(31)
+    assert caplog.messages == [
+        "alert raised: warning The database can't be reached. (database:away)",
+        "alert cleared: warning The database can't be reached. (database:away)",
+    ]
+
+
+def test_a_restarted_watchdog_knows_how_long_it_stood(days: Days) -> None:
+    days.pass_by(7200, DATABASE)
+    days.restart()
+    days.pass_by(40)
+    [alert] = days.book.past()
+    assert alert.seen - alert.since > 7100

@@ -59,7 +59,7 @@ def test_a_mail_tells_host_since_when_what_and_what_was_done() -> None:
         "\n"
         "STILL WARNING: the database can't be reached\n"
         "  Since 2027-01-15 07:58:55 UTC (1 min).\n"
-        "  The watchdog has done nothing about it.\n"
+        "  The watchdog can do nothing about it.\n"
         "  (database:away)\n"
         "\n"
         "OVER: the disk is full\n"
