@@ -137,13 +137,13 @@ class Spool:
         else:
             self._pending.intake.messages += row
         if not self._planned:
-            self._plan()
+            self.plan()
 
     def when_kept(self, done: Done, argument: Any) -> None:
         """Call `done(argument, error)` after the commit of everything that was taken in up to now."""
         self._pending.done.append((done, argument))
         if not self._planned:
-            self._plan()
+            self.plan()
 
     def take_event(self, message_id: int, event: bytes) -> None:
         """An outbox event that belongs to an intake."""
@@ -155,19 +155,19 @@ class Spool:
         if message_id < pending.lowest or not pending.lowest:
             pending.lowest = message_id
         if not self._planned:
-            self._plan()
+            self.plan()
 
     def take_close(self, report: OpenReport) -> None:
         """The open report has been answered, provided that the intake of the answer succeeds."""
         self._pending.intake.closes.append(report_key(report.provider, report.remote_id, report.id))
         if not self._planned:
-            self._plan()
+            self.plan()
 
     def take_orphan(self, number: int, provider: str, remote_id: str, received: float, body: bytes) -> None:
         """Keep a report that matches nothing yet."""
         self._pending.intake.orphans += (number, provider, remote_id, int(received), body)
         if not self._planned:
-            self._plan()
+            self.plan()
 
     # -- settlement: tried until it succeeds
 
@@ -177,7 +177,7 @@ class Spool:
         row = (message.id, queue, message.order, place, ceil(message.due), ceil(message.expires), body)
         self._pending.settled.messages += row
         if not self._planned:
-            self._plan()
+            self.plan()
 
     def drop(self, message_id: int) -> None:
         """The message has left the spool for good."""
@@ -193,7 +193,7 @@ class Spool:
     def close_report(self, report: OpenReport) -> None:
         """Its report is not awaited any more."""
         self._pending.settled.closes.append(report_key(report.provider, report.remote_id, report.id))
-        self._plan()
+        self.plan()
 
     def event(self, message_id: int, event: bytes) -> None:
         """An outbox event about a message that we hold."""
@@ -209,12 +209,12 @@ class Spool:
     def drop_orphan(self, number: int) -> None:
         """The orphan was matched, or is too old, or too many."""
         self._pending.orphan_drops.append(number)
-        self._plan()
+        self.plan()
 
     def keep_group(self, parent: int, expires: float, body: bytes | None) -> None:
         """The parts of a long message: how far they are; None when all are final."""
         self._pending.groups[parent] = None if body is None else (int(expires), body)
-        self._plan()
+        self.plan()
 
     def mark(self, carrier: Carrier) -> None:
         """The set of messages in flight on this carrier has changed."""
@@ -232,7 +232,7 @@ class Spool:
         """The carrier is gone; its messages have been put back or settled in this batch."""
         self._pending.carriers.pop(carrier, None)
         self._pending.clears.append(carrier.slot)
-        self._plan()
+        self.plan()
 
     def forget_marks(self, highest_slot: int) -> None:
         """The messages marked by an earlier run have been looked at; their marks go with the commit that holds the outcome."""
@@ -246,7 +246,7 @@ class Spool:
     def execute(self, text: str, parameters: tuple[Any, ...]) -> None:
         """A statement of the spool's own upkeep, with the next commit."""
         self._pending.statements.append((text, parameters))
-        self._plan()
+        self.plan()
 
     # -- reading
 
@@ -256,7 +256,7 @@ class Spool:
         """Run `query(db)` in the writer's thread after the next commit; `callback(result, error)` in the loop's."""
         self._pending.reads.append((query, callback))
         if not self._planned:
-            self._plan()
+            self.plan()
 
     def ask(self, query: Callable[[sqlite3.Connection], T], seconds: float = 30.0) -> T:
         """`read`, waited for by the calling greenlet. Raises SpoolError, also when the answer takes too long."""
@@ -288,10 +288,7 @@ class Spool:
         return time.monotonic() - self._writer.busy_since if self._writer.busy else 0.0
 
     def plan(self) -> None:
-        """Run the `before_commit` hooks soon, and commit what they add."""
-        self._plan()
-
-    def _plan(self) -> None:
+        """Run the `before_commit` hooks soon, and commit what is pending and what they add."""
         if not self._planned:
             self._planned = True
             self._idle.clear()
@@ -307,7 +304,7 @@ class Spool:
             self._lazy = True
             self._idle.clear()
             self._lazy_timer = self._loop.timer(LAZY_SECONDS)
-            self._lazy_timer.start(self._plan)
+            self._lazy_timer.start(self.plan)
 
     def _hand_over(self) -> None:
         """Seal the pending batch and give it to the writer, unless that is at work: then its end comes back here."""
@@ -345,7 +342,7 @@ class Spool:
             if not self._pending:
                 self._idle.set()
             elif not self._lazy:
-                self._plan()
+                self.plan()
         elif self._timer is None:
             rows = batch.size
             if rows > GATHER_ROWS:
@@ -394,7 +391,7 @@ class Spool:
         """Commit what is pending, note that the end was orderly, and close the file. Raises SpoolError when it could not be written."""
         self.closing = True
         self._pending.settings["clean"] = 1
-        self._plan()
+        self.plan()
         if not self.flush():
             raise SpoolError("the spool could not write its last changes; they are redone at the next start")
         self._writer.stop()

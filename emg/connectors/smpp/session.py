@@ -24,9 +24,10 @@ from emg.session.driver import Driver
 from emg.session.tls import TlsPipe
 from emg.text.errors import TextError
 from emg.wire.smpp.events import Answer, Broken, Note, Request, Unanswered, Unbound, Why
-from emg.wire.smpp.machine import Machine, Timers
+from emg.wire.smpp.machine import Machine
 from emg.wire.smpp.names import RESPONSE, Status, Tag, Version
 from emg.wire.smpp.pdus import BY_COMMAND, DataSmResp, Pdu, SubmitMultiResp, SubmitSmResp
+from emg.wire.smpp.timers import Timers
 
 LINK_SECONDS = 15.0
 """At most so long an answer to enquire_link takes, whatever OPTIMEOUT gives to messages: nothing has to be kept for it."""

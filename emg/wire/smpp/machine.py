@@ -33,10 +33,11 @@ from emg.wire.smpp.events import (
     Why,
 )
 from emg.wire.smpp.framer import Framer
-from emg.wire.smpp.link import Link, Timers
+from emg.wire.smpp.link import Link
 from emg.wire.smpp.names import RESPONSE, Status
 from emg.wire.smpp.pdus import BY_COMMAND, Pdu
 from emg.wire.smpp.states import BOUND, RESPONSE_OF, RESPONSES, Role, SessionState
+from emg.wire.smpp.timers import Timers
 
 __all__ = [
     "Answer",
