@@ -52,6 +52,7 @@ class Reader:
             self._checked = False
             reason, new = str(error), str(error) != self._failed
             self._failed = reason
+            gc.collect()  # a connection that failed is a circle with half a megabyte of OpenSSL in it, and `main` lets the collector run seldom
             return (Told(look, failed=reason) if new or look else None), self._pause.failed()
         recovered, self._failed = bool(self._failed), ""
         self._pause.succeeded()

@@ -8,6 +8,7 @@ change out of a message's whole life.
 """
 
 import contextlib
+import gc
 import logging
 import os
 import threading
@@ -116,6 +117,7 @@ class Recorder:
         if isinstance(error, OlderCopy):
             self._tell_of(str(error))
         self._failures += 1
+        gc.collect()  # a connection that failed is a circle with half a megabyte of OpenSSL in it, and `program` lets the collector run seldom
         with contextlib.suppress(SpoolError):
             self._measure_lag()
         return PAUSES[min(self._failures, len(PAUSES)) - 1]
