@@ -1,11 +1,13 @@
 """The file of the alert book: JSON, replaced as a whole, readable for its owner alone.
 
 It is written in a native thread, one at a time and the latest only: a disk that hangs holds up no look. A file that can't be understood is set aside
-under a name with the time, never deleted. Nothing raises: `fault` says what is wrong.
+under a name with the time, never deleted. Nothing raises: `fault` says what is wrong. One watchdog at a time has it: whoever starts a second one by hand
+gets no second mail of everything.
 
 It is not forced to the disk. What a power cut may cost is an alert that is told once more.
 """
 
+import fcntl
 import logging
 import os
 import time
@@ -19,6 +21,7 @@ from gevent import monkey
 VERSION: Final = 1
 LARGEST: Final = 16 << 20
 """Octets of a file that is read; ours is far below."""
+TAKEN: Final = "another watchdog has the alert book, and tells"
 T = TypeVar("T")
 
 log = logging.getLogger("emg.watchdog")
@@ -31,8 +34,28 @@ class AlertFile:
     def __init__(self, path: str) -> None:
         self.path = Path(path)
         self.fault = ""
+        self._lock: int | None = None
         self._waiting: deque[bytes] = deque(maxlen=1)
         self._busy = False
+
+    def claim(self) -> bool:
+        """Nobody else has it, and now it is ours until `close`. Where no lock can be had (no such folder, a full disk), it is ours too."""
+        if self._lock is not None:
+            return True
+        try:
+            lock = os.open(self.path.with_name(f"{self.path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError:
+            return True
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock)
+            self.fault = TAKEN
+            return False
+        self._lock = lock
+        if self.fault == TAKEN:
+            self.fault = ""
+        return True
 
     def load(self, kind: type[T]) -> list[T]:
         """What it holds; [] if there is none or it can't be used."""
@@ -78,11 +101,14 @@ class AlertFile:
                 self._busy = False
 
     def close(self, seconds: float = 2.0) -> None:
-        """Wait for what is being written, if it comes to an end."""
+        """Wait for what is being written, if it comes to an end, and let go of the file."""
         deadline = time.monotonic() + seconds
         while (self._waiting or self._busy) and time.monotonic() < deadline:
             self.push()
             time.sleep(0.005)
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     def _write(self) -> None:
         """In a native thread: no greenlet, no log."""

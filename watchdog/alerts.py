@@ -111,13 +111,15 @@ class Book:
         """Cleared alerts that were forgotten before every channel had told of them."""
         self._clean = Cleaner(secrets)
         self._file = AlertFile(path)
-        self._alerts: dict[str, Alert] = {alert.key: alert for alert in self._file.load(Alert)}
+        self._alerts: dict[str, Alert] = {}
+        self._ours = False
         self._away: dict[str, float] = {}
         """Since when (monotonic) the findings of standing alerts are away."""
         self._clocks: tuple[float, float] | None = None
         self._changed = False
         self._saved = 0.0
-        self._logged = self._file.fault
+        self._logged = ""
+        self._take_over()
 
     @property
     def fault(self) -> str:
@@ -128,6 +130,7 @@ class Book:
 
     def update(self, findings: Sequence[Finding], at: float, now: float | None = None) -> list[Notice]:
         """What is wrong now; gives what is new for people. `now` is the time of this call unless given, and then was read together with `at`."""
+        self._take_over()
         if now is None:
             # the look may have taken its time since `at` was read
             now = time.monotonic()
@@ -187,7 +190,7 @@ class Book:
         `level`: alerts below it are not for this channel. `summary`: what came and went before it could be told is told as CLEARED; else it is left out.
         """
         found = []
-        for alert in (*self.standing(), *self.past()):
+        for alert in (*self.standing(), *self.past()) if self._ours else ():
             told = alert.told.get(channel, 0)
             if told >= alert.number:
                 continue
@@ -210,10 +213,11 @@ class Book:
         self._changed = True
 
     def save(self, seconds: float = 2.0) -> None:
-        """Write down what has changed since the last look, and wait for it: the watchdog stops."""
+        """Write down what has changed since the last look, wait for it, and let go of the file: the watchdog stops."""
         if self._changed:
             self._keep(time.monotonic())
         self._file.close(seconds)
+        self._ours = False
 
     # -- one alert
 
@@ -304,4 +308,13 @@ class Book:
     def _keep(self, now: float) -> None:
         self._changed = False
         self._saved = now
-        self._file.keep(list(self._alerts.values()))
+        if self._ours:
+            self._file.keep(list(self._alerts.values()))
+
+    def _take_over(self) -> None:
+        """Read the file once it is ours. What stood before stands in the findings."""
+        if not self._ours and self._file.claim():
+            self._ours = True
+            self._alerts = {alert.key: alert for alert in self._file.load(Alert)}
+            self._away.clear()
+            self._clocks = None

@@ -76,17 +76,25 @@ class Lane:
 
     def _run(self) -> None:
         while True:
-            self._news.wait()
-            gevent.sleep(self._gather)
+            try:
+                self._tell_news()
+            except Exception:  # a fault of ours in one round: the next may do without it, and people must be told
+                log.exception("alerts by %s met a fault of ours", self.channel.name)
+                gevent.sleep(FIRST_PAUSE)
+
+    def _tell_news(self) -> None:
+        """Wait for news, and tell until there is none."""
+        self._news.wait()
+        gevent.sleep(self._gather)
+        self._news.clear()
+        while self._due() and not self._try():
+            pause = min(FIRST_PAUSE * 2.0 ** min(self.failures - 1, 20), self.channel.longest_pause)
+            self._next = time.time() + pause
+            # news of something else is a reason to try again, but no more often than the first pause
+            gevent.sleep(min(FIRST_PAUSE, pause))
+            self._news.wait(max(0.0, pause - FIRST_PAUSE))
             self._news.clear()
-            while self._due() and not self._try():
-                pause = min(FIRST_PAUSE * 2.0 ** min(self.failures - 1, 20), self.channel.longest_pause)
-                self._next = time.time() + pause
-                # news of something else is a reason to look again, but no more often than the first pause
-                gevent.sleep(min(FIRST_PAUSE, pause))
-                self._news.wait(max(0.0, pause - FIRST_PAUSE))
-                self._news.clear()
-                self._next = 0.0
+            self._next = 0.0
 
     def _try(self) -> bool:
         due = self._due()

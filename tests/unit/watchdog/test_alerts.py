@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.gateways import eventually
 from watchdog.alerts import LONGEST_AWAY, LONGEST_UNTOLD, MOST, Alert, Book, News, Notice
 from watchdog.model import Finding, Severity
 
@@ -24,6 +25,8 @@ class Days:
 
     def open(self) -> None:
         """A watchdog starts."""
+        if hasattr(self, "book"):
+            self.book.save()
         self.book = Book(str(self.path), *self._arguments)
         self.book.channels = ("mail",)
 
@@ -33,6 +36,11 @@ class Days:
         assert not self.book.fault
         self.now = 7.0
         self.open()
+
+    def settle(self) -> None:
+        """Wait until what is being written is written, or has failed."""
+        file = self.book._file
+        eventually(lambda: not file._waiting and not file._busy)
 
     def pass_by(self, seconds: float, *findings: Finding, step: float = 1.0) -> list[str]:
         """So much time with these findings; what was news, as `second:news:key`."""
@@ -264,12 +272,12 @@ def test_a_damaged_file_is_set_aside_and_the_book_goes_on(tmp_path: Path) -> Non
 def test_a_file_that_can_not_be_written_is_tried_again(days: Days) -> None:
     days.path.with_name("alerts.json.new").mkdir()
     assert days.pass_by(1, DATABASE) == ["raised database:away"]
-    days.book.save()
+    days.settle()
     assert "can't be written" in days.book.fault
     assert days.pass_by(1, DATABASE, DISK) == ["raised disk:/var"]
     days.path.with_name("alerts.json.new").rmdir()
     days.pass_by(120, DATABASE, DISK)
-    days.book.save()
+    days.settle()
     assert days.book.fault == ""
     days.open()
     assert len(days.book.standing()) == 2
@@ -326,3 +334,18 @@ def test_a_restarted_watchdog_knows_how_long_it_stood(days: Days) -> None:
     days.pass_by(40)
     [alert] = days.book.past()
     assert alert.seen - alert.since > 7100
+
+
+def test_a_second_watchdog_tells_nothing_until_the_first_is_gone(days: Days) -> None:
+    days.pass_by(1, DATABASE)
+    second = Book(str(days.path))
+    second.channels = ("mail",)
+    assert len(second.update([DATABASE, DISK], days.at, days.now)) == 2
+    assert second.due("mail") == []
+    assert "another watchdog" in second.fault
+    days.send()
+    days.book.save()
+    assert [each.alert.key for each in second.update([DATABASE, DISK], days.at, days.now)] == ["disk:/var"]
+    assert [each.alert.key for each in second.due("mail")] == ["disk:/var"]
+    assert second.fault == ""
+    second.save()
