@@ -161,7 +161,10 @@ def recorder(history: History, facts: Facts, limits: Limits) -> Iterator[Finding
     who = identity(program)
     name, cure = RECORDER if program else "", _cure(program, Cure.RESTART)
     mute = history.unchanged("recorder at", (who, said.pid, said.at))
-    stands = history.unchanged("recorder position", (who, said.pid, said.position))
+    waits = said.last > said.position
+    stands = history.unchanged(
+        "recorder position", (who, said.pid, said.position, waits)
+    )  # idle for an hour is not stuck
     failing = history.lasts("recorder error", bool(said.error), who)
     since, grown = history.rising("recorder lag", said.lag_events, who)
     if mute >= limits.recorder:
@@ -169,7 +172,7 @@ def recorder(history: History, facts: Facts, limits: Limits) -> Iterator[Finding
     elif said.error:
         if failing >= limits.recorder:
             yield Finding("recorder:error", f"the recorder can't go on for {failing:.0f} s: {said.error}")
-    elif stands >= limits.recorder and said.last > said.position:
+    elif waits and stands >= limits.recorder:
         text = f"{said.last - said.position} rows of events wait for the log, and the recorder has written none for {stands:.0f} s"
         yield Finding("recorder:stuck", text, Severity.WARNING, name, cure)
     elif since >= limits.recorder and grown > 0 and said.lag_seconds >= limits.recorder:

@@ -96,10 +96,10 @@ class History:
         return mark.value
 
     def rising(self, key: Hashable, value: float, who: object = None) -> tuple[float, float]:
-        """(seconds since it last fell, by how much it has grown since then)."""
+        """(seconds since it last fell, or was 0, by how much it has grown since then)."""
         known = key in self._marks
         mark = self._mark(key, who, None)
-        if not known or mark.value is None or value < float(mark.value):  # type: ignore[arg-type]
+        if not known or not mark.value or value < float(mark.value):  # type: ignore[arg-type]
             mark.since, mark.low = self.now, value
         mark.value = value
         return self.now - mark.since, value - mark.low
