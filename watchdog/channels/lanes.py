@@ -23,6 +23,7 @@ from watchdog.plain import Cleaner
 from watchdog.settings import Settings
 
 FIRST_PAUSE: Final = 5.0
+CLOSE_SECONDS: Final = 1.0
 MOST_AT_ONCE: Final = 50
 """Alerts in one telling; of the others, their number."""
 
@@ -39,6 +40,7 @@ class Lane:
         self.failures = 0
         """Tries that failed since one went well."""
         self.error = ""
+        self.sending = False
         self._failing_since = 0.0
         self._last = 0.0
         self._next = 0.0
@@ -98,6 +100,7 @@ class Lane:
 
     def _try(self) -> bool:
         due = self._due()
+        self.sending = True
         try:
             with gevent.Timeout(DEADLINE, NotTold(f"not done within {DEADLINE:g} s")):
                 self.error = self._clean(
@@ -106,6 +109,8 @@ class Lane:
         except Exception as error:  # noqa: BLE001 - whatever a server says or a library raises: this channel tries again, the others go on
             self._failed(error)
             return False
+        finally:
+            self.sending = False
         self._book.tell(self.channel.name, due)
         if self.error:
             log.warning("alerts by %s: a part was refused: %s", self.channel.name, self.error)
@@ -145,7 +150,10 @@ class Channels:
         return trial([lane.channel for lane in self._lanes], self._clean)
 
     def close(self) -> None:
-        """Stop telling; what is not told yet stands in the book, for the next start."""
+        """Stop telling, after a moment for what is being sent; what is not told yet stands in the book, for the next start."""
+        deadline = time.monotonic() + CLOSE_SECONDS
+        while any(lane.sending for lane in self._lanes) and time.monotonic() < deadline:
+            gevent.sleep(0.02)
         for lane in self._lanes:
             lane.close()
 
