@@ -5,7 +5,7 @@ Amounts are whole micro-units (1/1,000,000) of the account's currency. An accoun
 
 from typing import TYPE_CHECKING, Any
 
-from emg.control.routes import NAME, Request, Route
+from emg.control.http import NAME, Request, Route
 from emg.errors import ControlError
 
 if TYPE_CHECKING:

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 
+from emg.control.http import NAME, Request, Route, Status
 from emg.control.progress import progress
-from emg.control.routes import NAME, Connector, Request, Route, Status
+from emg.control.routes import Connector
 from emg.errors import ControlError, EmgError
 
 if TYPE_CHECKING:

@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from emg.control.routes import NUMBER, Request, Route
+from emg.control.http import Request, Route
+from emg.control.routes import NUMBER
 from emg.control.states import STATES
 from emg.engine import inspection, interventions
 from emg.errors import ControlError

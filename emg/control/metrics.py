@@ -12,7 +12,8 @@ from prometheus_client import CollectorRegistry, ProcessCollector, generate_late
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from emg.control.routes import Connector, Gateway, Request, Route, Text
+from emg.control.http import Request, Route, Text
+from emg.control.routes import Connector, Gateway
 from emg.engine import inspection
 
 if TYPE_CHECKING:

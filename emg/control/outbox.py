@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from emg.control.routes import Request, Route
+from emg.control.http import Request, Route
 from emg.errors import ControlError
 
 if TYPE_CHECKING:

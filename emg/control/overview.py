@@ -4,7 +4,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from emg.control.routes import Request, Route, Status
+from emg.control.http import Request, Route, Status
 from emg.errors import ControlError, EmgError
 
 if TYPE_CHECKING:

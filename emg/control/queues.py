@@ -6,7 +6,8 @@ then shows how far they are. `dry_run` only counts.
 
 from typing import TYPE_CHECKING, Any
 
-from emg.control.routes import QUEUE, Request, Route, Status
+from emg.control.http import Request, Route, Status
+from emg.control.routes import QUEUE
 from emg.engine import inspection
 from emg.engine.lane import Lane
 from emg.engine.operations import Selection, Sweep

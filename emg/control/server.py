@@ -9,43 +9,25 @@ import logging
 import os
 import socket as system_socket
 import stat
-import time
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
 
 import gevent
 import gevent.socket
-import msgspec
-from gevent.pool import Pool
-from gevent.pywsgi import WSGIHandler, WSGIServer
 
 from emg.control import accounts, connectors, messages, metrics, outbox, overview, queues
-from emg.control.routes import Gateway, Request, Route, Status, Table, Text
+from emg.control.http import Table
+from emg.control.http_server import CONNECTIONS, Application, Server, listen_tcp
+from emg.control.routes import Gateway
 from emg.engine.operations import Operations
 from emg.engine.port import Port
 from emg.engine.switches import Switches
-from emg.errors import ControlError, EmgError, SpoolError
-from emg.session.listen import resolve
+from emg.errors import EmgError
 
-LONGEST_BODY = 65536
-REQUEST_SECONDS = 20.0
-"""For a handler that does not bound itself."""
-IDLE_SECONDS = 60.0
-"""A connection that says nothing for this long is closed."""
-CONNECTIONS = 64
 LONGEST_PATH = 100
 """Octets of CONTROL: the system takes 107, and the name it is made under is a little longer."""
 
 log = logging.getLogger("emg.control")
-Environ = dict[str, Any]
-StartResponse = Callable[[str, list[tuple[str, str]]], object]
-
-_REASONS = {
-    200: "OK", 202: "Accepted", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 409: "Conflict",
-    413: "Content Too Large", 500: "Internal Server Error", 503: "Service Unavailable",
-}  # fmt: skip
 
 
 class Api:
@@ -67,99 +49,16 @@ TABLE = Table(
 )
 
 
-class _Handler(WSGIHandler):
-    """Gives every connection a deadline for its next octet."""
-
-    def __init__(self, sock: Any, address: Any, server: Any) -> None:
-        sock.settimeout(IDLE_SECONDS)
-        super().__init__(sock, address, server)
-
-    def _handle_client_error(self, ex: Exception) -> tuple[str, bytes]:
-        """What is no HTTP: gevent would print how it found that out."""
-        if isinstance(ex, gevent.GreenletExit):
-            raise ex
-        log.info("a request that is none was refused: %s", str(ex) or type(ex).__name__)
-        return "400", b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-
-
-class Application:
-    """WSGI over a table of routes."""
+class ControlApplication(Application):
+    """Which handler takes long is told to the profiler."""
 
     def __init__(self, api: Api, table: Table) -> None:
-        self._api = api
-        self._table = table
+        super().__init__(api, table, log)
+        self._profiler = api.engine.profiler
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """One request."""
-        try:
-            answer = self._answer(environ)
-        except ControlError as error:
-            answer = Status(error.status, {"error": str(error)})
-        except Exception:  # a fault of ours in one request must not end the server, and its details are for the log
-            log.exception("%s %s failed", environ.get("REQUEST_METHOD"), environ.get("PATH_INFO"))
-            answer = Status(500, {"error": "internal error; the general log has the details"})
-        code, body = (answer.code, answer.body) if isinstance(answer, Status) else (200, answer)
-        if isinstance(body, Text):
-            octets, kind = body
-        else:
-            octets, kind = msgspec.json.encode(body) + b"\n", "application/json"
-        start_response(
-            f"{code} {_REASONS.get(code, 'Error')}", [("Content-Type", kind), ("Content-Length", str(len(octets)))]
-        )
-        return [] if environ["REQUEST_METHOD"] == "HEAD" else [octets]
-
-    def _answer(self, environ: Environ) -> Any:
-        method, path = environ["REQUEST_METHOD"], _utf8(environ["PATH_INFO"])
-        route, named = self._table.find(method, path)
-        request = Request(named, _query(environ.get("QUERY_STRING", "")), _body(environ))
-        if method == "POST" and not route.quiet:
-            log.info("%s %s %s", method, path, dict(request.body) or "")
-        began = time.monotonic()
-        try:
-            return self._call(route, request)
-        finally:
-            self._api.engine.profiler.note(f"control request {method} {path}", time.monotonic() - began)
-
-    def _call(self, route: Route, request: Request) -> Any:
-        try:
-            if not route.limited:
-                return route.handler(self._api, request)
-            with gevent.Timeout(REQUEST_SECONDS):
-                return route.handler(self._api, request)
-        except gevent.Timeout:
-            raise ControlError(f"no result within {REQUEST_SECONDS:g} s", 503) from None
-        except ControlError:
-            raise
-        except SpoolError as error:
-            raise ControlError(str(error), 503) from error
-        except EmgError as error:  # a configuration, an address: a sentence that was written for people
-            raise ControlError(str(error), 409) from error
-
-
-def _utf8(path: str) -> str:
-    return path.encode("latin-1").decode("utf-8", "replace")  # PEP 3333: octets as latin-1
-
-
-def _query(text: str) -> dict[str, str]:
-    return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=50))
-
-
-def _body(environ: Environ) -> dict[str, Any]:
-    if environ["REQUEST_METHOD"] in ("GET", "HEAD"):
-        return {}
-    try:
-        length = int(environ.get("CONTENT_LENGTH") or 0)
-    except ValueError:
-        raise ControlError("Content-Length is no number") from None
-    if length > LONGEST_BODY or environ.get("HTTP_TRANSFER_ENCODING"):
-        raise ControlError(f"a body has a Content-Length of at most {LONGEST_BODY}", 413)
-    octets = environ["wsgi.input"].read(length) if length > 0 else b""
-    if not octets.strip():
-        return {}
-    try:
-        return msgspec.json.decode(octets, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ControlError(f"the body is no JSON object: {error}") from error
+    def took(self, method: str, path: str, seconds: float) -> None:
+        """A handler has run so long."""
+        self._profiler.note(f"control request {method} {path}", seconds)
 
 
 class ControlServer:
@@ -168,7 +67,7 @@ class ControlServer:
     def __init__(self, gateway: Gateway) -> None:
         self.api = Api(gateway)
         self._gateway = gateway
-        self._servers: list[WSGIServer] = []
+        self._servers: list[Server] = []
         self._socket: tuple[Path, int] | None = None
         self.metrics_address: tuple[str, int] | None = None
         """Where METRICS really listens."""
@@ -179,7 +78,7 @@ class ControlServer:
         try:
             self._serve(self._listen(Path(config.control)), TABLE)
             if config.metrics is not None:
-                listener = _listen_tcp(config.metrics.host, config.metrics.port)
+                listener = listen_tcp(config.metrics.host, config.metrics.port, "METRICS")
                 self.metrics_address = listener.getsockname()[:2]
                 self._serve(listener, Table(PUBLIC))
         except BaseException:
@@ -195,14 +94,7 @@ class ControlServer:
         self.api.switches.adopt(port)
 
     def _serve(self, listener: Any, table: Table) -> None:
-        server = WSGIServer(
-            listener,
-            Application(self.api, table),
-            log=None,
-            error_log=log,
-            handler_class=_Handler,
-            spawn=Pool(CONNECTIONS),
-        )
+        server = Server(listener, ControlApplication(self.api, table), log)
         server.start()
         self._servers.append(server)
 
@@ -259,16 +151,3 @@ def _make_way(path: Path) -> None:
     finally:
         probe.close()
     raise EmgError(f"a gateway is running already: it answers on {path}")
-
-
-def _listen_tcp(host: str, port: int) -> Any:
-    family, address = resolve(host, port, passive=True)[0]
-    listener = gevent.socket.socket(family, system_socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(system_socket.SOL_SOCKET, system_socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(CONNECTIONS)
-    except OSError as error:
-        listener.close()
-        raise EmgError(f"METRICS cannot listen on {host} port {port}: {error.strerror or error}") from error
-    return listener

@@ -104,12 +104,18 @@ def test_metrics_port_offers_only_what_is_public() -> None:
         (b"POST /explain HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n", b"400"),
         (b"\x00\xff\x00\xff\r\n\r\n", b"400"),
         (b"GET /" + b"a" * 20000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", b"414"),
+        (b"GET /health?" + b"a=1&" * 100 + b" HTTP/1.1\r\nHost: x\r\n\r\n", b"400"),
+        (b"GET /health HTTP/1.1\r\nHost: x\r\n" + b"A: " + b"a" * 20000 + b"\r\n\r\n", b"431"),
+        (b"GET /health HTTP/1.1\r\n" + b"Aa: aaaaaaa\r\n" * 90 + b"B: " + b"b" * 20000 + b"\r\n\r\n", b"431"),
+        (b"POST /explain HTTP/1.1\r\nContent-Length: 40000\r\n\r\n" + b"[" * 40000, b"400"),
+        (b"POST /explain HTTP/1.1\r\nContent-Length: 40000\r\n\r\n" + b"{}", b"400"),
     ],
 )
 def test_a_bad_request_gets_its_answer_and_harms_nobody(gateway: SmallGateway, octets: bytes, status: bytes) -> None:
     answer = raw(gateway, octets)
     assert answer.startswith(b"HTTP/1.1 " + status), answer[:200]
     assert b"Traceback" not in answer
+    assert re.search(rb'{"error":"[^"]+ [^"]+', answer)
     assert good(gateway, "GET", "/health")["ok"]
 
 
@@ -420,8 +426,43 @@ def test_the_metrics_port_shows_no_more(tmp_path: Path) -> None:
 
 
 def test_a_silent_connection_is_closed(gateway: SmallGateway, monkeypatch) -> None:
-    monkeypatch.setattr("emg.control.server.IDLE_SECONDS", 0.05)
+    monkeypatch.setattr("emg.control.http_server.IDLE_SECONDS", 0.05)
     assert raw_silent(gateway) == b""
+
+
+@pytest.mark.parametrize(
+    ("octets", "status"),
+    [
+        (b"GET /hea", b""),
+        (b"GET /health HTTP/1.1\r\nHost: ", b"408"),
+        (b"POST /explain HTTP/1.1\r\nContent-Length: 10\r\n\r\n{", b"408"),
+    ],
+)
+def test_a_request_that_does_not_end_is_ended(gateway: SmallGateway, monkeypatch, octets: bytes, status: bytes) -> None:
+    """A caller who sends an octet now and then, so that the connection is never silent, holds it no longer than that."""
+    monkeypatch.setattr("emg.control.http_server.HEAD_SECONDS", 0.2)
+    monkeypatch.setattr("emg.control.http_server.BODY_SECONDS", 0.2)
+    with gevent.Timeout(10):
+        sock = gevent.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock.connect(gateway.config.control)
+        sock.sendall(octets)
+
+        def drip() -> None:
+            while True:
+                sock.sendall(b"x")
+                gevent.sleep(0.15)
+
+        dripping = gevent.spawn(drip)
+        answer = b""
+        try:
+            while data := sock.recv(1000):
+                answer += data
+        except ConnectionResetError:
+            pass  # an octet of ours came too late
+        dripping.kill()
+        sock.close()
+    assert answer.startswith(b"HTTP/1.1 " + status if status else b"")
+    assert good(gateway, "GET", "/health")["ok"]
 
 
 def raw_silent(gateway: SmallGateway) -> bytes:
