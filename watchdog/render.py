@@ -108,6 +108,7 @@ def _control(config: ServerConfig, place: Place) -> Iterable[str]:
         "rpcinterface:supervisor",
         **{"supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"},
     )
+    yield _section("rpcinterface:emg", **{"supervisor.rpcinterface_factory": "watchdog.promptness:make"})
 
 
 def _program(program: Program, config: ServerConfig, place: Place) -> str:

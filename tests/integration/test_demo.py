@@ -69,7 +69,7 @@ def test_messages_come_back_and_ctrl_c_leaves_nothing_running(folder, left_over)
         left_over += psutil.Process(running.pid).children(recursive=True)
         running.send_signal(signal.SIGINT)
     assert running.returncode == 0
-    assert len(left_over) == 6, "supervisord, gateway, its reader, recorder, scheduler, operator"
+    assert len(left_over) == 7, "supervisord, gateway, its reader, recorder, scheduler, watchdog, operator"
     assert len(message_ids(text)) == len(demo.MESSAGES)
 
 
@@ -87,4 +87,4 @@ def test_a_killed_demo_leaves_nothing_running_either(folder, left_over):
         welcome(running)
         left_over += psutil.Process(running.pid).children(recursive=True)
         running.kill()
-    assert len(left_over) == 6
+    assert len(left_over) == 7
