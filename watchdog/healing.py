@@ -237,18 +237,11 @@ class Healing:
         return not record.gave_up
 
     def _own(self, record: Record, program: ProgramFacts, wanted: Finding | None, now: float) -> list[Finding]:
-        name, times = program.name, len(record.restarts)
+        name = program.name
         own = []
         if record.gave_up and wanted is not None and wanted.cure in (Cure.RESTART, Cure.KILL):
-            again = self.window - (now - record.restarts[-1])
-            own.append(
-                Finding(
-                    f"program:{name}:given-up",
-                    f"restarts do not help {name}: there were {times} within {self.window:.0f} s; the next is tried in {again:.0f} s. {wanted.text}",
-                    Severity.CRITICAL,
-                    name,
-                )
-            )
+            text = f"{self._why_not(record, name, now)}. {wanted.text}"
+            own.append(Finding(f"program:{name}:given-up", text, Severity.CRITICAL, name))
         if record.killed and now - record.killed_at >= KILLED_SECONDS:
             own.append(
                 Finding(
@@ -259,3 +252,10 @@ class Healing:
                 )
             )
         return own
+
+    def _why_not(self, record: Record, name: str, now: float) -> str:
+        times = len(record.restarts)
+        if not times:
+            return f"{name} is not restarted: WATCHDOG_RESTARTS is 0"
+        again = self.window - (now - record.restarts[-1])
+        return f"restarts do not help {name}: there were {times} within {self.window:.0f} s; the next is tried in {again:.0f} s"

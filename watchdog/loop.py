@@ -19,6 +19,7 @@ import gevent.event
 import msgspec
 
 from emg.errors import ControlError, EmgError
+from watchdog.alerts import Notice
 from watchdog.healing import DOWN, Record, Verdict
 from watchdog.model import Action, Facts, Finding, Severity
 from watchdog.pulse import Pulse
@@ -49,7 +50,7 @@ class Probe(Protocol):
 class Book(Protocol):
     """`watchdog.alerts`."""
 
-    def update(self, findings: Sequence[Finding], at: float) -> Sequence[Any]:
+    def update(self, findings: Sequence[Finding], at: float) -> Sequence[Notice]:
         """Note what is wrong now; the notices that people are to get."""
 
     def did(self, program: str, text: str, at: float) -> None:
@@ -62,7 +63,7 @@ class Book(Protocol):
 class Channels(Protocol):
     """`watchdog.channels`."""
 
-    def tell(self, notices: Sequence[Any]) -> None:
+    def tell(self, notices: Sequence[Notice]) -> None:
         """Hand them to all channels; never waits."""
 
     def status(self) -> Any:
@@ -236,7 +237,7 @@ class Watchdog:
             self._found += verdict.findings
         self.findings = (*self._found, *self._own.values(), *self._failures())
         at = facts.at if facts is not None else time.time()
-        notices: Sequence[Any] = self._guarded("alerts", lambda: self.alerts.update(self.findings, at), [])
+        notices: Sequence[Notice] = self._guarded("alerts", lambda: self.alerts.update(self.findings, at), [])
         self._guarded("channels", lambda: self.channels.tell(notices), None)
         self.turns += 1
         self._took = time.monotonic() - began

@@ -91,6 +91,30 @@ def test_the_watchdogs_own_death_changes_nothing_for_the_others(stack):
     assert now == before
 
 
+def test_a_watchdog_that_was_frozen_blames_nobody(stack):
+    before = stack.pids()
+    os.kill(before["watchdog"], signal.SIGSTOP)
+    time.sleep(5)  # longer than its patience
+    os.kill(before["watchdog"], signal.SIGCONT)
+    time.sleep(4)
+    assert stack.pids() == before
+
+
+def test_restarts_are_bounded_and_go_on_after_a_quiet_time(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(SPINS)
+    config = "WATCHDOG_RESTARTS=1\nWATCHDOG_WINDOW=15\n" + incoming() + user()
+    with Stack(tmp_path, config, environment={"PYTHONPATH": str(tmp_path)}) as stack:
+        for _ in (1, 2):
+            before = stack.pid("gateway")
+            os.kill(before, signal.SIGUSR1)
+            stack.well_again("gateway", before, 40)
+        log = stack.log("watchdog")
+        assert log.count("kill gateway") == 2
+        first, second = (float(line.split()[2].split(":")[2]) for line in log.splitlines() if "kill gateway" in line)
+        assert (second - first) % 60 >= 14, "the second had to wait for the end of the window"
+        assert "(program:gateway:given-up)" in log
+
+
 def test_a_program_that_was_stopped_on_purpose_stays_stopped(stack):
     stack.supervisor.stop("gateway", 20)
     time.sleep(4)

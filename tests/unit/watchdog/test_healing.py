@@ -106,6 +106,16 @@ def test_giving_up_is_told_of_only_while_something_is_wrong(course):
     assert course.findings == ()
 
 
+def test_with_no_restarts_people_are_told_and_starts_and_sigcont_stay():
+    course = Course(Healing(restarts=0))
+    assert course.acts(60, SILENT) == []
+    assert [finding.text for finding in course.findings] == [
+        "gateway is not restarted: WATCHDOG_RESTARTS is 0. the gateway does not answer"
+    ]
+    assert set(course.acts(3, SILENT, process_state="T")) == {Act.CONTINUE}
+    assert course.acts(3, DOWN, state="FATAL") == [Act.START]
+
+
 def test_the_bound_is_each_programs_own():
     healing = Healing(restarts=1)
     for name in ("gateway", "recorder"):

@@ -12,6 +12,7 @@ import pytest
 
 from emg.errors import ControlError, EmgError
 from watchdog import loop
+from watchdog.alerts import Alert, News, Notice
 from watchdog.healing import Healing
 from watchdog.loop import Watchdog
 from watchdog.model import Act, Cure, Facts, Finding, GatewayFacts, ProgramFacts, Severity
@@ -126,10 +127,11 @@ def keys(run: Run) -> list[str]:
 
 
 def test_each_turn_is_told_to_the_book_and_its_news_to_the_channels(run):
-    run.parts.found, run.parts.updating = (SILENT,), ["news"]
+    notice = Notice(News.RAISED, Alert(SILENT.key, SILENT.text, SILENT.severity, "gateway", 0.0, 0.0), 1)
+    run.parts.found, run.parts.updating = (SILENT,), [notice]
     run.until(lambda: run.parts.told)
     assert run.parts.updates[-1][0] == SILENT
-    assert run.parts.told[0] == "news"
+    assert run.parts.told[0] == notice
     assert run.parts.beats
 
 
