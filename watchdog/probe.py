@@ -208,7 +208,7 @@ class Probe:
         if not program.pid:
             return program
         try:
-            process = sights.read_process(program.pid)
+            process = sights.read_stat(program.pid)
         except OSError:
             return program
         if self._parent and process.parent != self._parent:

@@ -37,7 +37,7 @@ class Process(NamedTuple):
     resident: int
 
 
-def read_process(pid: int) -> Process:
+def read_stat(pid: int) -> Process:
     """One process. Raises OSError when there is none."""
     octets = Path(f"/proc/{pid}/stat").read_bytes()
     words = octets[octets.rindex(b")") + 2 :].split()  # its name, in parentheses, may hold anything

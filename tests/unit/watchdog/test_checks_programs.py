@@ -97,7 +97,7 @@ def test_a_program_that_is_started_again_and_again() -> None:
     assert watch.found(2) == {}, "the first of the three is out of the window"
 
 
-def test_a_pid_that_was_used_again_is_another_process() -> None:
+def test_a_pid_that_was_used_again_is_another_program() -> None:
     watch = Watch().programs(program(process_state="T"))
     watch.look()
     watch.programs(program(process_state="T", born=999, started=EPOCH))
