@@ -409,3 +409,12 @@ def test_s36_a_customer_of_version_3_3_gets_the_id_of_his_answer(station):
     assert isinstance(report, DeliverSm)
     assert f"id:{number} ".encode() in report.short_message
     assert report.tlvs == ()
+
+
+def test_s36_a_customer_of_version_3_3_has_ids_of_eight_hexadecimal_digits(station):
+    sender = station.client(connector="oldtimers", kind="tx", version=0x33)
+    number = sender.accepted()
+    assert len(number) <= 8
+    station.link().take("narrow")
+    answers = [sender.request(pdus.QuerySm(message_id=told, source_addr="EMG")).status for told in (number, "rubbish")]
+    assert answers == [Status.ROK, Status.RINVMSGID]

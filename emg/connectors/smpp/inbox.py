@@ -25,8 +25,8 @@ from emg.wire.smpp.pdus import DataSm, Pdu, SubmitMulti, SubmitSm, SubmitSmResp
 if TYPE_CHECKING:
     from emg.connectors.smpp.incoming import IncomingSession
 
-NARROW_ID = 0xFFFFFFFF
-"""Version 3.3 knows message ids of at most 8 hexadecimal digits; larger ones are written in decimal all the same."""
+NARROW = 1 << 32
+"""Version 3.3 has room for 8 hexadecimal digits of a message id (SMPP 3.3, message_id): a client of that version is given the last ones."""
 
 
 class Inbox:
@@ -147,17 +147,18 @@ class Inbox:
 
     def visible_id(self, number: int) -> str:
         """Our id as this client knows it."""
-        if self._session.machine.version < 0x34 and number <= NARROW_ID:
-            return f"{number:X}"
-        return str(number)
+        return f"{number % NARROW:X}" if self._session.machine.version < 0x34 else str(number)
 
     def number_of(self, visible_id: str) -> int:
         """The id that he means. Raises Rejected."""
         narrow = self._session.machine.version < 0x34
         try:
-            number = int(visible_id, 16 if narrow and len(visible_id) <= 8 else 10)
+            number = int(visible_id, 16 if narrow else 10)
         except ValueError:
-            number = 0
+            number = -1
+        if narrow and number >= 0:
+            newest = self._session.engine.spool.decided - 1
+            number = newest - (newest - number) % NARROW  # the latest that ends in these digits
         if number <= 0 or number >= 1 << 63:
             raise Rejected(Cause.BAD_MESSAGE_ID, f"{visible_id!r} is not an id of ours")
         return number
