@@ -73,7 +73,9 @@ class Supervisor:
         if state == STOPPING:
             raise SupervisorError(f"{name} still stops: it can be started when it has ended")
         if state == "BACKOFF":
-            self._ask_unless(_NOT_RUNNING, "stopProcess", name, False)
+            # both at once: who died between the two would leave it stopped, as if on purpose
+            calls = [{"methodName": f"supervisor.{do}Process", "params": [name, False]} for do in ("stop", "start")]
+            return self._ask("system.multicall", calls)[1] is True
         return self._ask_unless(_ALREADY_STARTED, "startProcess", name, False)
 
     def stop(self, name: str, wait: float = 0.0) -> bool:
@@ -123,7 +125,7 @@ class Supervisor:
         return True
 
     def _ask(self, method: str, *arguments: Any) -> Any:
-        body = xmlrpc.client.dumps(arguments, f"supervisor.{method}").encode()
+        body = xmlrpc.client.dumps(arguments, method if "." in method else f"supervisor.{method}").encode()
         answer = self._exchange(body)
         try:
             return xmlrpc.client.loads(answer)[0][0]

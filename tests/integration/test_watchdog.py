@@ -122,6 +122,20 @@ def test_a_program_that_was_stopped_on_purpose_stays_stopped(stack):
     stack.supervisor.start("gateway")
 
 
+def test_a_program_that_cannot_start_is_tried_again_and_again(stack):
+    before, good = stack.pid("gateway"), stack.files.config_file.read_text()
+    stack.files.config_file.write_text(good + "NO_SUCH_KEYWORD=1\n")
+    try:
+        os.kill(before, signal.SIGKILL)
+        tries = stack.log("watchdog").count("gateway was started")
+        stack.wait_for_log("gateway was started", count=tries + 2)
+    finally:
+        stack.files.config_file.write_text(good)
+    took = stack.well_again("gateway", before, 30)
+    assert took < 10.0, "the pause is still short"
+    stack.wait_for_log("(program:gateway:down)")
+
+
 def test_events_of_supervisord_are_answered(stack):
     stack.supervisor.restart("gateway", 20)
     eventually(stack.well, 20)
