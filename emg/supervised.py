@@ -89,16 +89,22 @@ def dumps_go_to(logdir: str) -> None:
 
 def _nobody_reads(handle: int) -> bool:
     """Whether it is a pipe whose reader is gone: supervisord died before we could ask the kernel to tell us."""
-    poll = select.poll()
+    poll = _system_poll()
     poll.register(handle, 0)
     return any(event & select.POLLERR for _, event in poll.poll(0))
+
+
+def _system_poll() -> Any:
+    """poll(2) itself: gevent's goes through the loop, and a callback of the loop, which may write a line too, can't wait for that."""
+    monkey = sys.modules.get("gevent.monkey")
+    return monkey.get_original("select", "poll")() if monkey is not None else select.poll()
 
 
 class StandardError:
     """Lines for `supervisorctl tail`, never waited for: a line that a full pipe has no room for, or whose reader is gone, is left out there."""
 
     def __init__(self) -> None:
-        self._poll = select.poll()
+        self._poll = _system_poll()
         self._poll.register(2, select.POLLOUT)
 
     def write(self, text: str) -> None:

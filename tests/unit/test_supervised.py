@@ -250,3 +250,22 @@ def test_lines_for_the_supervisor_are_never_waited_for(started):
     print(file=program.stdin, flush=True)
     assert program.stdout.readline() == "still there\n"
     program.stderr = None  # closed
+
+
+def test_a_callback_of_the_loop_may_write_a_line(started):
+    """There nothing may wait for the loop, not even for no time at all."""
+    code = """
+        from gevent import monkey
+        monkey.patch_all()
+        import gevent
+        from emg.supervised import StandardError
+        line = StandardError()
+        gevent.get_hub().loop.run_callback(line.write, "from the loop")
+        gevent.sleep(0.01)
+        print("through", flush=True)
+        input()
+    """
+    program = started(code)
+    assert program.stderr is not None
+    assert program.stderr.readline() == "from the loop\n"
+    assert program.line == "through"
