@@ -62,8 +62,8 @@ def orphans(api: "Api", request: Request) -> dict[str, Any]:
 
 def explain(api: "Api", request: Request) -> dict[str, Any]:
     """Which way a message would go, and why."""
-    dest = request.text("dest").lstrip("+")
-    if not dest or len(dest) > 64:
+    dest = request.text("dest")
+    if not dest.lstrip("+") or len(dest) > 64:
         raise ControlError("dest has to be an address")
     connector, account = request.text("connector", ""), request.text("account", "")
     if connector and connector not in api.engine.ports:

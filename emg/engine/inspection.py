@@ -1,18 +1,22 @@
 """Looking at queues and routes without touching them: how long, how old, why they wait, and where a message would go."""
 
 import time
+from fnmatch import fnmatchcase
 from typing import Any
 
 import msgspec
 
+from emg.config.connector import ConnectorConfig
 from emg.config.model import UserConfig
 from emg.engine import slowing
 from emg.engine.engine import Engine
 from emg.engine.lane import UNLIMITED, Lane
 from emg.engine.port import Port
-from emg.errors import Rejected
+from emg.errors import Cause, Rejected
 from emg.message import Message
 from emg.rules import price_explain
+from emg.rules.address import Addressing, normal_source
+from emg.rules.blocklist import Action
 
 HEAD = 10
 
@@ -129,7 +133,7 @@ def _due(lane: Lane) -> str:
 
 
 def explain_route(engine: Engine, dest: str, source: str, account: str, connector: str) -> dict[str, Any]:
-    """Where a message would go now, and why; nothing is changed by asking."""
+    """Where a message would go now, and why; nothing is changed by asking. What is told of the addresses is what would become of them."""
     told: dict[str, Any] = {
         "dest": dest, "source": source, "account": account, "received_on": connector,
         "connector": None, "queue": None, "decided_by": "", "reason": "", "refused": "",
@@ -137,10 +141,26 @@ def explain_route(engine: Engine, dest: str, source: str, account: str, connecto
     user = engine.users.get(account)
     origin = engine.ports.get(connector)
     try:
+        _take_in(engine, told, user, origin)
         _decide(engine, told, user, origin)
     except Rejected as error:
         told["refused"] = error.reason
     return told
+
+
+def _take_in(engine: Engine, told: dict[str, Any], user: UserConfig | None, origin: Port | None) -> None:
+    """Addresses as the way in makes them, and what it refuses them for. A sender that is not given is not judged. Raises Rejected."""
+    addressing = Addressing(origin.config if origin is not None else ConnectorConfig(name=""))
+    told["dest"] = addressing.dest(told["dest"], 0, 0)[0]
+    told["source"] = addressing.source(told["source"], 0, 0)[0]
+    source = told["source"]
+    if user is not None and user.force_sourceaddr:
+        told["source"] = normal_source(user.force_sourceaddr, 0, 0)[0]
+    elif user is not None and source and user.sourceaddr and not any(fnmatchcase(source, p) for p in user.sourceaddr):
+        raise Rejected(Cause.BAD_SOURCE, f"account {user.name} may not send from {source!r}")
+    listed = engine.receiver.lists.find(told["source"], told["dest"]) if engine.receiver.lists is not None else None
+    if listed is not None and listed.action is Action.REJECT:
+        raise Rejected(Cause.BLOCKED, f"the black list has {listed}")
 
 
 def _decide(engine: Engine, told: dict[str, Any], user: UserConfig | None, origin: Port | None) -> None:

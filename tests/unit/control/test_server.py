@@ -1,5 +1,6 @@
 """The control API over its real socket: every route, what is wrong with a request, who may connect."""
 
+import dataclasses
 import os
 import re
 import socket
@@ -267,6 +268,38 @@ def test_explain_by_table(tmp_path: Path) -> None:
     assert "waits for one" in told["reason"]
     assert good(gateway, "POST", "/explain", {"dest": "46711"})["connector"] == "two"
     assert good(gateway, "POST", "/explain", {"dest": "99"})["refused"] == "no route for 99"
+    gateway.close()
+
+
+def test_explain_takes_the_addresses_as_a_submission_would(tmp_path: Path) -> None:
+    from emg.rules.blocklist import AddressList, BlockLists
+
+    gateway = SmallGateway(tmp_path)
+    asked = {"account": "acme", "connector": "customers"}
+    for written in ("+46 70-1", "004670000001", "46701"):
+        assert good(gateway, "POST", "/explain", asked | {"dest": written})["dest"].startswith("4670")
+    told = good(gateway, "POST", "/explain", asked | {"dest": "acme"})
+    assert (told["queue"], "is not a number" in told["refused"]) == (None, True)
+    told = good(gateway, "POST", "/explain", asked | {"dest": "4670", "source": "a sender that is too long"})
+    assert "neither a number nor a name" in told["refused"]
+    port = gateway.engine.ports["customers"]
+    port.config = dataclasses.replace(port.config, replaceprefix="07/467")
+    assert good(gateway, "POST", "/explain", asked | {"dest": "070123"})["dest"] == "4670123"
+    gateway.engine.receiver.lists = BlockLists(AddressList.parse("4670*\tREJECT\tDESTADDR\n"), None)
+    told = good(gateway, "POST", "/explain", asked | {"dest": "+4670123"})
+    assert (told["queue"], "the black list has DESTADDR 4670*" in told["refused"]) == (None, True)
+    gateway.close()
+
+
+def test_explain_knows_who_may_send_from_where(tmp_path: Path) -> None:
+    gateway = SmallGateway(tmp_path)
+    asked = {"account": "acme", "connector": "customers", "dest": "4670"}
+    users = gateway.engine.users
+    users["acme"] = dataclasses.replace(users["acme"], sourceaddr=("ACME", "46*"))
+    assert not good(gateway, "POST", "/explain", asked | {"source": "ACME"})["refused"]
+    assert "may not send from 'EMG'" in good(gateway, "POST", "/explain", asked | {"source": "EMG"})["refused"]
+    users["acme"] = dataclasses.replace(users["acme"], force_sourceaddr="Forced")
+    assert good(gateway, "POST", "/explain", asked | {"source": "EMG"})["source"] == "Forced"
     gateway.close()
 
 
