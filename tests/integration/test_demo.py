@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 
 import app
 from emg.tools import demo
+from tests.gateways import eventually
 
 COMMAND = [sys.executable, str(Path(app.__file__)), "demo", "--dir"]
 END_OF_WELCOME = "Ctrl-C stops everything"
@@ -80,6 +82,25 @@ def test_a_second_start_goes_on_where_the_first_ended(folder, left_over):
         ids += message_ids(output)
     assert len(ids) == 2 * len(demo.MESSAGES)
     assert ids == sorted(set(ids)), "no id is ever used again"
+
+
+def test_a_killed_supervisord_is_started_again(folder, left_over):
+    with start(folder) as running:
+        welcome(running)
+        left_over += psutil.Process(running.pid).children(recursive=True)
+        (supervisord,) = psutil.Process(running.pid).children()
+        # it gives up on one that ends within its first seconds
+        eventually(
+            lambda: time.time() - supervisord.create_time() > demo.SHORTEST_LIFE + 2, wanted="a supervisord of some age"
+        )
+        supervisord.kill()
+        assert running.stdout is not None
+        assert "supervisord ended by SIGKILL; it is started again" in running.stdout.readline()
+        control = str(folder / "emg.sock")
+        eventually(lambda: len(psutil.Process(running.pid).children(recursive=True)) == 7 and demo.healthy(control), 30)
+        left_over += psutil.Process(running.pid).children(recursive=True)
+        running.send_signal(signal.SIGINT)
+    assert running.returncode == 0
 
 
 def test_a_killed_demo_leaves_nothing_running_either(folder, left_over):
