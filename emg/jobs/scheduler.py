@@ -42,6 +42,8 @@ STOP_SECONDS: Final = 20.0
 RETRY_SECONDS: Final = 60
 LONGEST_RETRY_SECONDS: Final = 3600
 STORE_RETRY_SECONDS: Final = 1
+CLOCK_SECONDS: Final = 5
+"""A clock that is set back by less has jobs wait by no more than that, and must not have one run twice."""
 
 log = logging.getLogger("emg.scheduler")
 
@@ -131,6 +133,7 @@ class Scheduler:
                 self._examine_settings()
             if mine and self._clock is None:
                 self._begin()
+            self._plan_anew()
             self._again()
             self._say("")
         except DatabaseError as error:
@@ -232,6 +235,17 @@ class Scheduler:
                 duties.ended(session, name, result, error)
         except DatabaseError as reason:
             log.warning("how %s went could not be written down: %s", name, reason)
+
+    def _plan_anew(self) -> None:
+        """A clock that was set back would have the jobs wait until it has come to where it was."""
+        if self._clock is None:
+            return
+        soon = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=CLOCK_SECONDS)
+        for job in self._clock.get_jobs():
+            due = job.trigger.get_next_fire_time(None, soon)
+            if due is not None and job.next_run_time is not None and job.next_run_time > due:
+                log.warning("%s was to run later than its schedule says, as if the clock had been set back", job.id)
+                self._clock.modify_job(job.id, next_run_time=due)
 
     def _again(self) -> None:
         """Have jobs that failed run again sooner than their schedule says."""

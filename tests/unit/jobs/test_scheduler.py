@@ -127,6 +127,19 @@ def test_a_run_that_was_missed_is_made_up_for_once(database: Database, scheduler
     assert due(database)["good"] > dt.datetime.now(dt.UTC).timestamp()
 
 
+def test_a_clock_that_was_set_back_keeps_no_job_waiting(database: Database, scheduler: Scheduler, trial: Trial) -> None:
+    """What was planned by the wrong time is planned anew; what is planned by the right one stays as it is."""
+    scheduler._look()
+    planned = due(database)
+    assert scheduler._clock
+    scheduler._clock.modify_job("good", next_run_time=dt.datetime(2099, 1, 1, 0, 1, tzinfo=dt.UTC))
+    scheduler._look()
+    assert due(database) == planned
+    scheduler._look()
+    assert due(database) == planned
+    assert trial.ran == []
+
+
 def test_one_that_was_cut_off_runs_again_at_once(database: Database, scheduler: Scheduler, trial: Trial) -> None:
     with database.session() as session:
         duties.started(session, "good")
