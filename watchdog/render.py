@@ -89,7 +89,7 @@ def _supervisord(config: ServerConfig, place: Place) -> str:
         nodaemon="true",  # systemd, or `emg demo`, looks after it
         silent="true",
         user=place.user,
-        umask=f"{place.umask:03o}",
+        umask=f"{place.umask:03o}",  # in the background only: else who starts it has set it
         directory="/",  # never gone, never in the way of an unmount
         pidfile=posixpath.join(run, PID_FILE),
         logfile=posixpath.join(config.logdir, LOG),

@@ -178,6 +178,7 @@ class Supervision:
             self._command,
             start_new_session=True,
             stdin=subprocess.DEVNULL,
+            umask=0o077,  # supervisord sets its own only when it goes into the background
             preexec_fn=stop_with_parent,  # noqa: PLW1509 - no threads here
         )
 

@@ -73,6 +73,8 @@ def test_messages_come_back_and_ctrl_c_leaves_nothing_running(folder, left_over)
     assert running.returncode == 0
     assert len(left_over) == 7, "supervisord, gateway, its reader, recorder, scheduler, watchdog, operator"
     assert len(message_ids(text)) == len(demo.MESSAGES)
+    open_to_all = [file for file in (folder / "log").iterdir() if file.stat().st_mode & 0o007]
+    assert open_to_all == [], "logs are nobody else's"
 
 
 def test_a_second_start_goes_on_where_the_first_ended(folder, left_over):
