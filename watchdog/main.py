@@ -17,7 +17,7 @@ def main(argv: list[str]) -> int:
         prog="emg watchdog",
         usage="emg watchdog [-h] [-c CONFIG] | emg watchdog COMMAND …",
         description="Look after the programs, tell people, answer on the watchdog's API; supervisord starts it. With a command: ask the one that runs.",
-        epilog="'emg watchdog configuration' prints supervisord's configuration; 'emg watchdog help' lists the other commands.",
+        epilog="'emg watchdog configuration' prints supervisord's configuration, 'emg watchdog trial' sends a message by each channel of alerts; 'emg watchdog help' lists the other commands.",
     )
     parser.add_argument("-c", "--config", default="/etc/emg/server.cfg", help="configuration (default: %(default)s)")
     arguments = parser.parse_args(argv)
@@ -32,6 +32,10 @@ def command(argv: list[str]) -> int:
         from watchdog import render
 
         return render.main(argv[1:])
+    if argv[0] == "trial":
+        from watchdog.channels import trial
+
+        return trial.main(argv[1:])
     client = import_module("watchdog.client")
     code: int = client.main(argv)
     return code

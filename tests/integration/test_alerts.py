@@ -3,6 +3,8 @@
 import json
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.alerting import HOST, Alerting
+from tests.alerting import HOST, ROOT, Alerting
 from tests.gateways import GatewayProcess, SinkProcess, eventually, free_port, incoming, outgoing, user
 from tests.hook_server import HookServer
 from tests.mail_server import HANG, MailServer
@@ -171,6 +173,23 @@ def test_a_trial_tries_every_channel_and_leaves_no_alert(tmp_path: Path, mails: 
     assert (webhook["name"], webhook["ok"]) == ("webhook", False)
     assert "refused" in webhook["error"].lower()
     assert "nothing is wrong" in mails.mails[0]["Subject"]
+
+
+def test_a_trial_on_the_shell(tmp_path: Path, hook: HookServer) -> None:
+    def run(*lines: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, str(ROOT / "app.py"), "watchdog", "trial", "-c", str(configure(tmp_path, *lines))]
+        return subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
+
+    none = run()
+    assert (none.returncode, none.stdout) == (1, "")
+    assert "nobody gets alerts" in none.stderr
+    well = run(*by_webhook(hook.url))
+    assert (well.returncode, well.stdout, well.stderr) == (0, "webhook: sent\n", "")
+    ill = run(*by_webhook(hook.url), *by_mail(free_port()))
+    assert ill.returncode == 1
+    assert ill.stdout == "webhook: sent\n"
+    assert ill.stderr.startswith("mail: failed: 127.0.0.1:")
+    assert len(hook.bodies) == 2
 
 
 # -- SMS
