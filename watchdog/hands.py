@@ -39,12 +39,15 @@ class Supervisor(Protocol):
 
 
 class Hands:
-    """See the module's text. `dumps`: the folder of the dumps; `stop_signals`: of programs whose orderly stop is no SIGTERM."""
+    """See the module's text. `dumps`: the folder of the dumps; `stop_signals`: of programs whose orderly stop is no SIGTERM; `parent`: supervisord, or 0."""
 
-    def __init__(self, supervisor: Supervisor, dumps: Path, stop_signals: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, supervisor: Supervisor, dumps: Path, stop_signals: Mapping[str, str] | None = None, parent: int = 0
+    ) -> None:
         self._supervisor = supervisor
         self._dumps = dumps
         self._stop_signals = dict(stop_signals or {})
+        self._parent = parent
 
     def carry_out(self, action: Action) -> str:
         """Do it; how it went, as a part of a sentence. Raises EmgError, and then nothing was done."""
@@ -55,6 +58,13 @@ class Hands:
             Act.KILL: self._kill,
         }
         return deeds[action.act](action)
+
+    def thaw_supervisor(self) -> bool:
+        """Have supervisord go on if somebody has stopped it with a signal; whether that was so. Nothing else helps supervisord that would not end all it has started."""
+        if not self._parent or os.getppid() != self._parent or letter(self._parent) != "T":
+            return False
+        _signal(self._parent, signal.SIGCONT)
+        return True
 
     def dump(self, program: str, seconds: float = DUMP_SECONDS) -> Path:
         """Have a program write down what its threads and greenlets do. Raises ControlError: 404, 409 (does not run, or does not listen), 504 (no file)."""
@@ -146,6 +156,14 @@ def catches(pid: int, number: signal.Signals) -> bool:
         return False
     caught = next((line.split()[1] for line in lines if line.startswith("SigCgt:")), "0")
     return bool(int(caught, 16) >> (number - 1) & 1)
+
+
+def letter(pid: int) -> str:
+    """The state of a process as /proc/PID/stat has it; empty when there is none."""
+    try:
+        return (PROC / str(pid) / "stat").read_text(errors="replace").rpartition(") ")[2][:1]
+    except OSError:
+        return ""
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

@@ -92,6 +92,9 @@ class Hands(Protocol):
     def carry_out(self, action: Action) -> str:
         """Do it; how it went. Raises EmgError, and then nothing was done."""
 
+    def thaw_supervisor(self) -> bool:
+        """Have a supervisord go on that was stopped by a signal; whether it was. Raises EmgError."""
+
     def dump(self, program: str) -> Path:
         """The path of a new dump. Raises ControlError."""
 
@@ -234,6 +237,8 @@ class Watchdog:
             verdict = self._guarded("healing", lambda: self._healing.decide(facts, found), Verdict())
             for action in verdict.actions:
                 self._begin(action)
+            if facts.supervisor and self._hands is not None:
+                self._guarded("supervisord", self._thaw, None)
             self._found += verdict.findings
         self.findings = (*self._found, *self._own.values(), *self._failures())
         at = facts.at if facts is not None else time.time()
@@ -280,6 +285,10 @@ class Watchdog:
         return given
 
     # -- an action
+
+    def _thaw(self) -> None:
+        if self._hands is not None and self._hands.thaw_supervisor():
+            log.warning("supervisord was stopped by a signal, and told to go on (SIGCONT)")
 
     def _begin(self, action: Action) -> None:
         """In a greenlet of its own; one at a time for each program."""

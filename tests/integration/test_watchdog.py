@@ -100,6 +100,15 @@ def test_a_watchdog_that_was_frozen_blames_nobody(stack):
     assert stack.pids() == before
 
 
+def test_a_frozen_supervisord_goes_on(stack):
+    before = stack.pids()
+    assert stack.process is not None
+    stack.process.send_signal(signal.SIGSTOP)
+    stack.wait_for_log("supervisord was stopped by a signal")
+    eventually(stack.well)
+    assert stack.pids() == before
+
+
 def test_restarts_are_bounded_and_go_on_after_a_quiet_time(tmp_path):
     (tmp_path / "sitecustomize.py").write_text(SPINS)
     config = "WATCHDOG_RESTARTS=1\nWATCHDOG_WINDOW=15\n" + incoming() + user()

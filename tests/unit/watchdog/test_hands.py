@@ -4,13 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import gevent
 import pytest
 
 from emg.errors import ControlError, EmgError
-from watchdog.hands import Hands, catches
+from watchdog.hands import Hands, catches, letter
 from watchdog.model import Act, Action, ProgramFacts
 
 # what emg.supervised promises: a dump's file lies ready, is written at SIGUSR2, and the next one's is made after it
@@ -27,7 +26,7 @@ if "deaf" not in sys.argv: signal.signal(signal.SIGUSR2, dump)
 if "silent" in sys.argv: signal.signal(signal.SIGUSR2, lambda *_: None)
 ready(number)
 print("up", flush=True)
-while True: time.sleep(60)
+while True: time.sleep(0.05)  # a signal that comes just before the sleep waits for its end
 """
 
 
@@ -73,10 +72,6 @@ def program(request, supervisord, tmp_path):
 
 def action(act: Act, pid: int = 0) -> Action:
     return Action(act, "gateway", "a test", pid)
-
-
-def letter(pid: int) -> str:
-    return Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1][0]
 
 
 def becomes(pid: int, *letters: str) -> None:
@@ -194,3 +189,19 @@ def test_who_catches_a_signal(program):
     assert catches(program.pid, signal.SIGUSR2)
     assert not catches(program.pid, signal.SIGUSR1)
     assert not catches(1 << 30, signal.SIGUSR2)
+
+
+def test_a_frozen_supervisord_goes_on(supervisord, program, tmp_path, monkeypatch):
+    hands = Hands(supervisord, tmp_path, parent=program.pid)
+    os.kill(program.pid, signal.SIGSTOP)
+    becomes(program.pid, "T")
+    assert not hands.thaw_supervisor(), "that is not our parent"
+    monkeypatch.setattr(os, "getppid", lambda: program.pid)
+    assert not Hands(supervisord, tmp_path).thaw_supervisor(), "nobody said that it is supervisord"
+    assert hands.thaw_supervisor()
+    becomes(program.pid, "S", "R")
+    assert not hands.thaw_supervisor(), "it runs"
+
+
+def test_the_letter_of_no_process():
+    assert letter(1 << 30) == ""

@@ -38,6 +38,8 @@ class Parts:
         self.told: list[Any] = []
         self.carried: list[tuple[Act, str, int]] = []
         self.kept = 0
+        self.thawed = 0
+        self.thawing: Any = True
         self.beats = 0
 
     def _do(self, what: Any) -> Any:
@@ -60,6 +62,10 @@ class Parts:
     def carry_out(self, action: Any) -> str:
         self.carried.append((action.act, action.program, action.pid))
         return self._do(self.carrying)
+
+    def thaw_supervisor(self) -> bool:
+        self.thawed += 1
+        return self._do(self.thawing)
 
     def dump(self, program: str) -> Path:
         return Path(f"/log/dump/{program}")
@@ -217,6 +223,15 @@ def test_trouble_of_the_watchdogs_own_is_a_finding_until_it_is_over(run):
     run.watchdog.note("api", None)
     run.turns()
     assert keys(run) == []
+
+
+def test_a_supervisord_that_does_not_answer_is_told_to_go_on(run, caplog):
+    run.turns()
+    assert run.parts.thawed == 0
+    run.parts.looking = lambda: Facts(time.monotonic(), time.time(), supervisor="supervisord does not answer")
+    run.until(lambda: "supervisord was stopped by a signal" in caplog.text)
+    run.parts.thawing = EmgError("not allowed")
+    run.until(lambda: keys(run) == ["watchdog:supervisord"])
 
 
 def test_it_looks_at_once_when_it_is_woken(run):
