@@ -23,9 +23,9 @@ from emg.spool import batch as batches
 from emg.spool import spool as spools
 from emg.text.split import split
 from emg.wire.smpp import pdus
+from tests.charged import NEVER, PRICE, REFUSED, UNDELIVERED, Charged, until
 from tests.engines import short
 from tests.unit.connectors.smpp.test_unreadable import Customer
-from tests.unit.engine.test_charging import NEVER, PRICE, REFUSED, UNDELIVERED, Charged, until
 
 STEPS = 400
 QUEUES = ("one", "two")
