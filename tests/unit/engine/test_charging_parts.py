@@ -14,7 +14,7 @@ from emg.rules.billing import Billing
 from emg.rules.numbering import Numbering
 from emg.rules.prices import PriceTable
 from emg.text.split import split
-from tests.charged import PRICE, REFUSED, UNDELIVERED, Charged, in_parts, never_sent, until
+from tests.charged import PRICE, PRICES, REFUSED, UNDELIVERED, Charged, in_parts, never_sent, until
 from tests.engines import short
 
 
