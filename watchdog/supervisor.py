@@ -6,6 +6,7 @@ the end of a stop says how long to wait for that. Cooperative under gevent. Rais
 """
 
 import http.client
+import re
 import signal as signals
 import socket
 import time
@@ -25,6 +26,7 @@ LONGEST_ANSWER: Final = 4 << 20
 
 NOT_RUNNING: Final = ("STOPPED", "EXITED", "FATAL", "UNKNOWN")
 STOPPING: Final = "STOPPING"
+_NAME: Final = re.compile(r"[\w-]+")
 _BAD_NAME, _ALREADY_STARTED, _NOT_RUNNING = 10, 60, 70
 """supervisord's fault codes (supervisor.xmlrpc.Faults)."""
 
@@ -125,6 +127,10 @@ class Supervisor:
         return True
 
     def _ask(self, method: str, *arguments: Any) -> Any:
+        if (
+            arguments and isinstance(arguments[0], str) and not _NAME.fullmatch(arguments[0])
+        ):  # supervisord would take `x:*` for a whole group
+            raise UnknownProgram(f"supervisord has no program '{arguments[0]}'")
         body = xmlrpc.client.dumps(arguments, method if "." in method else f"supervisor.{method}").encode()
         answer = self._exchange(body)
         try:
