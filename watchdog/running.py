@@ -4,7 +4,7 @@ supervisord starts it as an event listener and starts it again whenever it ends:
 Started by hand it watches, tells and serves its API, and touches no program.
 
 It ends when supervisord goes, at SIGTERM and SIGINT; SIGHUP begins a new log file; the log is LOGDIR/watchdog. If its own loop hangs for `HANG_SECONDS`, a
-thread of C prints where, and ends it.
+thread of C prints where, and ends it. An API that can't listen is an alert, and tried again.
 """
 
 import faulthandler
@@ -23,6 +23,7 @@ from emg.config.model import ServerConfig
 from emg.engine.program_log import ProgramLog
 from watchdog import checks
 from watchdog.alerts import Book
+from watchdog.api import Api
 from watchdog.channels import Channels
 from watchdog.events import Event, Listener, ListenerError
 from watchdog.hands import Hands
@@ -91,7 +92,7 @@ class Running:
             self._probe,
             checks.watching(limits(config, chosen)),
             healing,
-            Hands(supervisor, Path(config.logdir) / supervised.FOLDER, signals) if supervisord else None,
+            Hands(supervisor, Path(config.logdir) / supervised.FOLDER, signals, os.getppid()) if supervisord else None,
             self._book,
             self._channels,
             supervisor,
@@ -99,6 +100,7 @@ class Running:
             self._memory.keep,
             lambda: beat(max(HANG_SECONDS, 4 * chosen.interval)),
         )
+        self._api = Api(self.watchdog, config, chosen)
 
     def serve(self, pipes: tuple[int, int] | None) -> None:
         """Until `watchdog.stop`, or supervisord's end."""
@@ -106,8 +108,10 @@ class Running:
         log.info("the watchdog is up, %s", "under supervisord" if pipes else "started by hand: it touches no program")
         try:
             self.watchdog.start()
+            self._api.keep_trying()
             self.watchdog.serve()
         finally:
+            self._api.stop()
             faulthandler.cancel_dump_traceback_later()
             if listening is not None:
                 listening.kill(block=False)

@@ -6,6 +6,8 @@
 
 import http.client
 import socket as system_socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -45,7 +47,9 @@ class _Connection(http.client.HTTPConnection):
 
 
 class Client:
-    """See the module's text. `seconds` bounds the wait for an answer."""
+    """See the module's text. `seconds` bounds the wait for an answer. Another API of this kind has a client that says `who` it is, and how to `connect`."""
+
+    who = "gateway"
 
     def __init__(self, path: str, seconds: float = ANSWER_SECONDS) -> None:
         self.path = path
@@ -63,33 +67,62 @@ class Client:
     def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
         """(HTTP status, answer): JSON as its values, anything else as text. Raises ControlError from status 400 on."""
         code, octets, kind = self._exchange(method, path, body)
-        answer = _read(octets, kind)
+        answer = self._read(octets, kind)
         if code >= 400:
             reason = answer.get("error") if isinstance(answer, dict) else None
-            raise Refused(str(reason or f"the gateway answered {code}"), code, answer)
+            raise Refused(str(reason or f"the {self.who} answered {code}"), code, answer)
         return code, answer
 
-    def _exchange(self, method: str, path: str, body: dict[str, Any] | None) -> tuple[int, bytes, str]:
-        connection = _Connection(self.path, self.seconds)
+    def connect(self) -> http.client.HTTPConnection:
+        """A connection that is made at its first request."""
+        return _Connection(self.path, self.seconds)
+
+    def headers(self) -> dict[str, str]:
+        """What goes with each request."""
+        return {}
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What goes wrong between us and them, as sentences."""
         try:
-            octets = msgspec.json.encode(body) if body is not None else None
-            connection.request(method, path, octets, {"Content-Type": "application/json"} if octets else {})
-            response = connection.getresponse()
-            return response.status, response.read(LONGEST_ANSWER), response.headers.get("Content-Type", "")
+            yield
         except TimeoutError as error:
             raise Unreachable(
-                f"the gateway on {self.path} did not answer within {self.seconds:g} s: it hangs, or is very busy"
+                f"the {self.who} on {self.path} did not answer within {self.seconds:g} s: it hangs, or is very busy"
             ) from error
         except PermissionError as error:
             raise Unreachable(
                 f"{self.path}: permission denied; the control socket is for its user and group alone"
             ) from error
         except (FileNotFoundError, ConnectionRefusedError) as error:
-            raise NotRunning(f"no gateway answers on {self.path}: it is not running") from error
+            raise NotRunning(f"no {self.who} answers on {self.path}: it is not running") from error
         except (OSError, http.client.HTTPException) as error:
-            raise Unreachable(f"the gateway on {self.path} cannot be asked: {error}") from error
+            raise Unreachable(f"the {self.who} on {self.path} cannot be asked: {error}") from error
+
+    def _exchange(self, method: str, path: str, body: dict[str, Any] | None) -> tuple[int, bytes, str]:
+        octets = msgspec.json.encode(body) if body is not None else None
+        connection = self.connect()
+        try:
+            with self._told():
+                return self._ask(connection, method, path, octets)
         finally:
             connection.close()
+
+    def _ask(
+        self, connection: http.client.HTTPConnection, method: str, path: str, octets: bytes | None
+    ) -> tuple[int, bytes, str]:
+        kind = {"Content-Type": "application/json"} if octets else {}
+        connection.request(method, path, octets, {**self.headers(), **kind})
+        response = connection.getresponse()
+        return response.status, response.read(LONGEST_ANSWER), response.headers.get("Content-Type", "")
+
+    def _read(self, octets: bytes, kind: str) -> Any:
+        if not kind.startswith("application/json"):
+            return octets.decode("utf-8", "replace")
+        try:
+            return msgspec.json.decode(octets)
+        except msgspec.DecodeError as error:
+            raise Unreachable(f"what answered is no {self.who}: {error}") from error
 
 
 class Refused(ControlError):
@@ -103,12 +136,3 @@ class Refused(ControlError):
 def part(name: str) -> str:
     """A name as part of a path; a queue's slash stays."""
     return quote(name, safe="/")
-
-
-def _read(octets: bytes, kind: str) -> Any:
-    if not kind.startswith("application/json"):
-        return octets.decode("utf-8", "replace")
-    try:
-        return msgspec.json.decode(octets)
-    except msgspec.DecodeError as error:
-        raise Unreachable(f"what answered is no gateway: {error}") from error

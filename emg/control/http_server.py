@@ -50,6 +50,8 @@ class Application:
     """WSGI over a table of routes. `api`: what the handlers get first; `log`: where requests that change something are told."""
 
     longest_body = LONGEST_BODY
+    where = "the general log"
+    """Where `log` goes, for people."""
 
     def __init__(self, api: Any, table: Table, log: logging.Logger) -> None:
         self._api = api
@@ -60,6 +62,10 @@ class Application:
 
     def admit(self, environ: Environ, route: Route | None) -> None:
         """Whether the caller may ask this (None: something that there is not); before anything of the request is used. Raises ControlError."""
+
+    def asked(self, environ: Environ, path: str, request: Request) -> None:
+        """Something is to be changed."""
+        self.log.info("%s %s %s", environ["REQUEST_METHOD"], path, dict(request.body) or "")
 
     def refused(self, environ: Environ, error: ControlError) -> None:
         """A request is answered with an error."""
@@ -78,7 +84,7 @@ class Application:
             answer = Status(error.status, {"error": str(error)})
         except Exception:  # a fault of ours in one request must not end the server, and its details are for the log
             self.log.exception("%s %s failed", environ.get("REQUEST_METHOD"), environ.get("PATH_INFO"))
-            answer = Status(500, {"error": "internal error; the general log has the details"})
+            answer = Status(500, {"error": f"internal error; {self.where} has the details"})
         code, body = (answer.code, answer.body) if isinstance(answer, Status) else (200, answer)
         headers = [("WWW-Authenticate", "Bearer")] if code == 401 else []
         head = environ["REQUEST_METHOD"] == "HEAD"
@@ -99,7 +105,7 @@ class Application:
         self.admit(environ, route)
         request = Request(named, _query(environ.get("QUERY_STRING", "")), self._body(environ))
         if method == "POST" and not route.quiet:
-            self.log.info("%s %s %s", method, path, dict(request.body) or "")
+            self.asked(environ, path, request)
         began = time.monotonic()
         try:
             return self._call(route, request)
@@ -268,8 +274,16 @@ class Handler(WSGIHandler):
             self._linger()
             return None
         if isinstance(outcome, tuple) and outcome[0] == "414":
-            return refusal(414, "the first line of the request is too long")
+            return self._bad(414, "the first line of the request is too long")
         return outcome
+
+    def await_something(self) -> None:
+        """Give a caller who is turned away the time to have asked: he reads no answer before."""
+        try:
+            with gevent.Timeout(LINGER_SECONDS, TimeoutError()):
+                self.rfile.peek(1)
+        except OSError:
+            pass  # he is told all the same
 
     def _linger(self) -> None:
         """Take what still comes, for a moment: what is not taken would make the system throw our answer away."""
@@ -286,11 +300,14 @@ class Handler(WSGIHandler):
         """What is no HTTP: gevent would print how it found that out."""
         if isinstance(ex, gevent.GreenletExit):
             raise ex
-        assert isinstance(self.server, Server), "no other makes one"
-        self.server.bad_request(self.client_address, str(ex) or type(ex).__name__)
         if isinstance(ex, _Bad):
-            return refusal(ex.code, str(ex))
-        return refusal(400, "this is no HTTP request")
+            return self._bad(ex.code, str(ex))
+        return self._bad(400, "this is no HTTP request", str(ex) or type(ex).__name__)
+
+    def _bad(self, code: int, sentence: str, cause: str = "") -> tuple[str, bytes]:
+        assert isinstance(self.server, Server), "no other makes one"
+        self.server.bad_request(self.client_address, cause or sentence)
+        return refusal(code, sentence)
 
 
 def refusal(code: int, sentence: str) -> tuple[str, bytes]:
