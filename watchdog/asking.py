@@ -1,17 +1,55 @@
 """What the gateway and the database say when they are asked. Waits for them; raises EmgError with a sentence."""
 
+import http.client
 from collections.abc import Mapping
 from typing import Any, Final
 
 from sqlalchemy import func, select
 
-from emg.control.client import Client, Refused
+from emg.control.client import Client, Refused, Unreachable
 from emg.db.engine import Database
 from emg.db.models import JobRun
 from emg.errors import ControlError, EmgError
 from watchdog.model import ConnectorFacts
 
 DATABASE_SECONDS: Final = 5
+
+
+class KeptClient(Client):
+    """A client that uses its connection again; one caller at a time. It is not shut out when others have taken all that the gateway has."""
+
+    def __init__(self, path: str, seconds: float) -> None:
+        super().__init__(path, seconds)
+        self._kept: http.client.HTTPConnection | None = None
+
+    def close(self) -> None:
+        """End the connection."""
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            kept.close()
+
+    def _exchange(self, method: str, path: str, body: dict[str, Any] | None) -> tuple[int, bytes, str]:
+        kept, self._kept = self._kept, None
+        if kept is not None and kept.sock is not None:
+            try:
+                return self._ask_and_keep(kept, method, path)
+            except (ConnectionError, http.client.BadStatusLine):
+                pass  # it was closed meanwhile
+            except TimeoutError as error:
+                raise Unreachable(
+                    f"the gateway did not answer within {self.seconds:g} s: it hangs, or is very busy"
+                ) from error
+        with self._told():
+            return self._ask_and_keep(self.connect(), method, path)
+
+    def _ask_and_keep(self, connection: http.client.HTTPConnection, method: str, path: str) -> tuple[int, bytes, str]:
+        try:
+            told = self._ask(connection, method, path, None)
+            self._kept = connection
+            return told
+        finally:
+            if self._kept is not connection:
+                connection.close()
 
 
 class Details:
@@ -32,13 +70,13 @@ class Details:
 
 
 def ask_health(client: Client) -> Mapping[str, Any]:
-    """/health, also when the answer is that something is wrong. Raises ControlError when there is none."""
+    """/health, also when the answer is that something is wrong, or none that we know: who answers lives. Raises ControlError when nobody does."""
     try:
         answer = client.get("/health")
     except Refused as refused:
         answer = refused.answer
         if not isinstance(answer, dict) or "codes" not in answer:
-            raise
+            answer = {"codes": ["unknown"], "faults": [str(refused)]}
     if not isinstance(answer, dict):
         raise ControlError(f"what answers on {client.path} is no gateway", 503)
     return answer

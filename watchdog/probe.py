@@ -16,7 +16,7 @@ import msgspec
 from emg.config.model import ServerConfig
 from emg.control.client import Client
 from watchdog import sights
-from watchdog.asking import Asked, Details, ask_details, ask_health
+from watchdog.asking import Asked, Details, KeptClient, ask_details, ask_health
 from watchdog.model import CertificateFacts, DiskFacts, Facts, GatewayFacts, ProgramFacts, RecorderFacts
 from watchdog.parts import Part
 
@@ -57,9 +57,10 @@ class Probe:
     def __init__(self, config: ServerConfig, supervisor: Programs | None = None, *, parent: int = 0) -> None:
         self._config = config
         self._parent = parent
-        client, patient = Client(config.control, ANSWER_SECONDS), Client(config.control, SLOW_SECONDS)
+        self._client = KeptClient(config.control, ANSWER_SECONDS)
+        patient = Client(config.control, SLOW_SECONDS)
         self._supervisor = Part("supervisord", supervisor.programs, 0.0, ANSWER_SECONDS) if supervisor else None
-        self._health = Part("the gateway", partial(ask_health, client), 0.0, ANSWER_SECONDS)
+        self._health = Part("the gateway", partial(ask_health, self._client), 0.0, ANSWER_SECONDS)
         self._details = Part(
             "the gateway's queues", partial(ask_details, patient), DETAIL_SECONDS, SLOW_SECONDS, again=1.0
         )
@@ -122,6 +123,7 @@ class Probe:
         """End what still looks; a native thread that hangs in the system is left to the end of the program."""
         for part in self._all_parts():
             part.close()
+        self._client.close()
         if self._asked is not None and not self._asked.native:
             self._asked.close()
 

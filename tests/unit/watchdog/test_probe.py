@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import gevent
+import gevent.socket
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from emg.config.load import load
+from emg.control.client import Refused
+from emg.control.http_server import CONNECTIONS
 from emg.db import duties
 from emg.db.engine import Database
 from emg.db.models import JobRun
@@ -258,14 +261,28 @@ def gateway(tmp_path: Path) -> Iterator[SmallGateway]:
     running.close()
 
 
+_used: list[Probe] = []
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    """Each probe keeps a connection."""
+    yield
+    while _used:
+        _used.pop().close()
+
+
 def in_a_thread(probe: Probe) -> Probe:
     """The client waits without gevent here: its gateway, in this process, could not answer meanwhile."""
+    _used.append(probe)
     for part in (probe._health, probe._details):
         part._pool = gevent.get_hub().threadpool
     return probe
 
 
 def looked(probe: Probe, times: int = 3) -> Any:
+    """A look that has everything, after some that began it."""
+    _used.append(probe)
     facts = probe.look()
     for _ in range(times):
         gevent.sleep(0.05)
@@ -310,6 +327,48 @@ def test_a_look_at_a_gateway_and_its_machine(gateway: SmallGateway) -> None:
     assert (facts.gateway.answered, "not running" in facts.gateway.error) == (False, True)
     assert facts.gateway.status["process"] == os.getpid(), "as it last was"
     probe.close()
+
+
+def test_a_gateway_whose_connections_are_all_taken_is_not_dead(gateway: SmallGateway) -> None:
+    """Somebody forgets to close his: the watchdog has its own already, and kills nobody for it."""
+    probe = in_a_thread(Probe(gateway.config, Programs(running())))
+    assert looked(probe, 1).gateway.answered
+    taken = []
+    for _ in range(CONNECTIONS + 10):
+        taken.append(gevent.socket.socket(socket.AF_UNIX))
+        taken[-1].connect(gateway.config.control)
+        gevent.sleep(0)
+    for _ in range(3):
+        probe.look()
+        probe._health.wait(5.0)
+        assert probe.look().gateway.answered
+    for each in taken:
+        each.close()
+    probe.close()
+
+
+def test_a_gateway_that_was_restarted_is_asked_over_a_new_connection(gateway: SmallGateway) -> None:
+    probe = in_a_thread(Probe(gateway.config, Programs(running())))
+    assert looked(probe, 1).gateway.answered
+    gateway.server.stop()
+    assert not looked(probe, 1).gateway.answered
+    gateway.server.start()
+    assert looked(probe, 1).gateway.answered
+    probe.close()
+
+
+def test_a_gateway_that_answers_something_else_lives() -> None:
+    class Client:
+        path = "x"
+        answer: Any = None
+
+        def get(self, _path: str) -> Any:
+            raise Refused("internal error", 500, self.answer)
+
+    for answer in (None, "text", {"error": "internal error"}):
+        client = Client()
+        client.answer = answer
+        assert asking.ask_health(client) == {"codes": ["unknown"], "faults": ["internal error"]}  # type: ignore[arg-type]
 
 
 def test_a_gateway_that_is_not_in_the_table_or_was_stopped_is_not_looked_for(gateway: SmallGateway) -> None:
