@@ -2,10 +2,13 @@
 
 import pytest
 
+from emg.config.model import ServerConfig
 from tests.unit.watchdog.looks import BOOT, EPOCH, MIB, Watch, changed, program
 from watchdog.checks import CHECKS, Limits
 from watchdog.history import COUNTED, MOST, History
+from watchdog.limits import limits_of
 from watchdog.model import CertificateFacts, Cure, DiskFacts, Facts, Severity
+from watchdog.programs import BY_NAME as PROGRAMS
 
 GB = 1 << 30
 
@@ -26,6 +29,23 @@ def test_nothing_is_wrong_where_nothing_is_known() -> None:
 def test_nothing_is_wrong_where_all_is_well() -> None:
     watch = Watch().programs(program(), program("recorder"), program("scheduler")).gateway()
     assert watch.given(database="", disks=(DiskFacts("/", 100, 50),), memory_free=50, memory_size=100).found(60) == {}
+
+
+def test_limits_follow_the_configuration() -> None:
+    usual, chosen = (
+        limits_of(ServerConfig()),
+        limits_of(
+            ServerConfig(
+                watchdog_disk=97, watchdog_memory=(("recorder", 5),), watchdog_certificates=3600.0, draintime=300.0
+            )
+        ),
+    )
+    assert (usual.disk, usual.disk_critical, usual.patience) == (0.8, 0.95, 2.5)
+    assert usual.memory["gateway"] == PROGRAMS["gateway"].memory << 20
+    assert (chosen.disk, chosen.disk_critical) == (0.97, 0.97), "critical is never below the warning"
+    assert (chosen.memory["recorder"], chosen.memory["gateway"]) == (5, usual.memory["gateway"])
+    assert (chosen.certificate, chosen.certificate_critical) == (3600.0, 3600.0)
+    assert chosen.stop_patience > PROGRAMS["gateway"].stop_limit(ServerConfig(draintime=300.0))
 
 
 # -- supervisord
