@@ -52,6 +52,7 @@ def test_a_killed_gateway_is_back_at_once(stack):
 
 def test_a_stop_goes_the_other_way_round(stack):
     started = re.findall(r"spawned: '(\w+)'", stack.log("supervisord.log"))
+    eventually(lambda: "the watchdog is up" in stack.log("watchdog"), SECONDS, "a watchdog that knows how to stop")
     pids = stack.pids()
     stack.stop()
     assert stack.process is not None
