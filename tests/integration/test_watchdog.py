@@ -111,7 +111,7 @@ def test_a_frozen_supervisord_goes_on(stack):
 
 def test_restarts_are_bounded_and_go_on_after_a_quiet_time(tmp_path):
     (tmp_path / "sitecustomize.py").write_text(SPINS)
-    config = "WATCHDOG_RESTARTS=1\nWATCHDOG_WINDOW=15\n" + incoming() + user()
+    config = "WATCHDOG_RESTARTS=1\nWATCHDOG_WINDOW=15\nWATCHDOG_START_PATIENCE=5\n" + incoming() + user()
     with Stack(tmp_path, config, environment={"PYTHONPATH": str(tmp_path)}) as stack:
         for _ in (1, 2):
             before = stack.pid("gateway")
