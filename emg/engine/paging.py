@@ -16,6 +16,7 @@ from emg.errors import Cause, SpoolError
 from emg.message import Message
 from emg.spool import rereading
 from emg.spool.opening import decode_message
+from emg.spool.schema import DEFERRED, RESIDENT, SPILLED
 
 if TYPE_CHECKING:
     from emg.engine.lanes import Lanes
@@ -110,6 +111,19 @@ def _wake(lanes: "Lanes", lane: Lane, message: Message, page: int) -> bool:
     lanes.spool.update(message, lane.number, lanes.place(message, lane))
     lanes.touch(lane)
     return True
+
+
+def defer(lanes: "Lanes", message: Message, place: int) -> None:
+    """A message that waits at `place` has another time now (`due`; 0: at once), and waits for it on disk."""
+    lane = lanes.by_name[message.queue]
+    if place == RESIDENT:
+        lane.remove(message.id)
+    elif place == SPILLED:
+        lane.tail.gone()
+    if place != DEFERRED:
+        lane.deferred += 1
+    lanes.changed(message.id)
+    lanes.spool.update(message, lane.number, DEFERRED)
 
 
 def end_expired(lanes: "Lanes", now: float) -> None:

@@ -2,6 +2,7 @@
 
 import struct
 
+import msgspec
 import pytest
 
 from emg.engine.events import Ended, Tried
@@ -104,6 +105,8 @@ def test_s26_cancel_takes_back_what_waits_and_nothing_else(station):
     client, operator = station.client(), station.link()
     number = client.accepted(registered_delivery=1, schedule_delivery_time="000001000000000R")
     cancel = pdus.CancelSm(message_id=number, source_addr="EMG", destination_addr="46701234567")
+    for field, wrong in (("source_addr", "XYZ"), ("destination_addr", "46701234568")):
+        assert client.request(msgspec.structs.replace(cancel, **{field: wrong})).status == Status.RCANCELFAIL
     assert client.request(cancel).status == 0
     assert b"stat:DELETED" in client.report().short_message
     assert station.gateway.wait_for_event(Ended, number).state is State.DELETED
@@ -112,6 +115,47 @@ def test_s26_cancel_takes_back_what_waits_and_nothing_else(station):
     sent = client.accepted()
     operator.take("s26")
     assert client.request(pdus.CancelSm(message_id=sent, source_addr="EMG")).status == Status.RCANCELFAIL
+
+
+def test_s26_cancel_without_an_id_takes_back_all_between_two_addresses_also_what_is_on_disk(station):
+    client, scheduled = station.client(), {"schedule_delivery_time": "000001000000000R"}
+    mine = [client.accepted("46709", **scheduled) for _ in range(3)]
+    others = [client.accepted("46708", **scheduled), station.client("narrow").accepted("46709", **scheduled)]
+    station.gateway.control("POST", "/connectors/operator/hold")
+    mine += [client.accepted("46709") for _ in range(3)]
+    cancel = pdus.CancelSm(source_addr="EMG", destination_addr="46709")
+    assert client.request(msgspec.structs.replace(cancel, source_addr="XYZ")).status == Status.RCANCELFAIL
+    assert client.request(cancel).status == 0
+    assert [station.gateway.wait_for_event(Ended, number).state for number in mine] == [State.DELETED] * 6
+    assert client.request(msgspec.structs.replace(cancel, sequence=0)).status == Status.RCANCELFAIL
+    assert [station.gateway.control("GET", f"/messages/{number}")["state"] for number in others] == ["queued"] * 2
+    for number in others:
+        station.gateway.control("POST", f"/messages/{number}/cancel")
+    station.gateway.control("POST", "/connectors/operator/release")
+
+
+def test_s26_a_long_message_is_cancelled_whole_by_the_id_that_its_sender_knows(station):
+    client = station.client()
+    station.gateway.control("POST", "/connectors/operator/hold")
+    payload = ((int(Tag.MESSAGE_PAYLOAD), b"long " * 100),)
+    number = client.accepted("46701", b"", tlvs=payload, registered_delivery=1)
+    assert client.request(pdus.CancelSm(message_id=number, source_addr="EMG")).status == 0
+    assert b"stat:DELETED" in client.report().short_message
+    assert station.gateway.control("GET", "/queues/operator")["size"] == 0
+    station.gateway.control("POST", "/connectors/operator/release")
+
+
+def test_s26_a_scheduled_message_can_be_replaced_and_scheduled_anew(station):
+    client, operator = station.client(), station.link()
+    number = client.accepted("46701", b"before", schedule_delivery_time="000001000000000R")
+    replace = pdus.ReplaceSm(message_id=number, source_addr="EMG", short_message=b"after", registered_delivery=1)
+    assert client.request(replace).status == 0
+    past = msgspec.structs.replace(replace, sequence=0, schedule_delivery_time="200101000000000+")
+    assert client.request(past).status == Status.RINVSCHED
+    soon = msgspec.structs.replace(replace, sequence=0, schedule_delivery_time="000000000001000R")
+    assert client.request(soon).status == 0
+    pdu = operator.take("s26")
+    assert (pdu.destination_addr, pdu.short_message, pdu.registered_delivery) == ("46701", b"after", 1)
 
 
 def test_s26_replace_changes_the_text_of_what_waits(station):
@@ -156,7 +200,8 @@ def test_s26_each_refused_destination_of_a_submit_multi_is_counted(station):
 def test_s26_a_distribution_list_is_refused_and_the_session_lives(station):
     client = station.client()
     answer = client.request(pdus.SubmitMulti(dest_address=(ListName("friends"),), short_message=b"x"))
-    assert answer.status != 0
+    assert answer.status == Status.RINVDLNAME
+    assert client.request(pdus.SubmitMulti(dest_address=(), short_message=b"x")).status == Status.RINVNUMDESTS
     client.fence()
 
 

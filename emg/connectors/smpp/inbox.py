@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from emg.config.model import Mode, Operation, UserConfig
-from emg.connectors.smpp import inquiries
+from emg.connectors.smpp import cancelling, inquiries
 from emg.connectors.smpp.session import PENDING
 from emg.connectors.smpp.statuses import status_of
 from emg.engine.receive import Sender
@@ -116,10 +116,14 @@ class Inbox:
     def _submit_multi(self, pdu: SubmitMulti, _now: float) -> None:
         """One message to many: each accepted or refused by itself, one answer with the id of the first (SMPP 3.4 §4.5)."""
         self._allow(Operation.MULTI)
+        if not pdu.dest_address:
+            self._session.refuse(pdu, int(Status.RINVNUMDESTS))
+            return
         answer = _MultiAnswer(self._session, self, pdu.sequence)
         for destination in pdu.dest_address:
             if not isinstance(destination, SmeAddress):
-                raise Rejected(Cause.BAD_DESTINATION, "distribution lists are not kept here")
+                self._session.refuse(pdu, int(Status.RINVDLNAME))  # none is kept here
+                return
         for destination in pdu.dest_address:
             if isinstance(destination, SmeAddress):
                 self._submit_one(pdu, destination, answer)
@@ -175,7 +179,7 @@ class Inbox:
     def _cancel(self, pdu: pdus.CancelSm, _now: float) -> None:
         self._allow(Operation.CANCEL)
         number = self.number_of(pdu.message_id) if pdu.message_id else 0
-        inquiries.cancel(self._session, pdu, number)
+        cancelling.cancel(self._session, pdu, number)
 
     def _replace(self, pdu: pdus.ReplaceSm, _now: float) -> None:
         self._allow(Operation.REPLACE)

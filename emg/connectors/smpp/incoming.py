@@ -47,6 +47,8 @@ class IncomingConnector:
         self.port = port
         self.listener: Listener | None = None
         self.log = logging.getLogger(f"emg.connector.{port.name}")
+        self.cancelling: set[str] = set()
+        """Accounts for which all messages between two addresses are being looked for."""
         self._sessions: dict[str, IncomingSession] = {}
         self._numbers = itertools.count(1)
         self.configure()
@@ -127,7 +129,9 @@ class IncomingConnector:
             "name": self.port.name,
             "type": "incoming",
             "state": "up" if self.listener is not None else "down",
-            "addresses": [f"{host}:{port}" for host, port in self.listener.bound] if self.listener else [],
+            "addresses": [f"[{h}]:{p}" if ":" in h else f"{h}:{p}" for h, p in self.listener.bound]
+            if self.listener
+            else [],
             "sessions": self.bound,
             "connections": len(self._sessions),
             "refused_connections": self.listener.refused if self.listener else 0,

@@ -16,7 +16,7 @@ from emg.text.coding import dcs_for, encoding_of, encodings, transcode
 from emg.text.errors import TextError
 from emg.wire.smpp import times
 from emg.wire.smpp.names import Tag
-from emg.wire.smpp.pdus import DataSm, DeliverSm, SubmitSm
+from emg.wire.smpp.pdus import DataSm, DeliverSm, ReplaceSm, SubmitSm
 from emg.wire.smpp.receipt import LONGEST_WIDE_ID, is_shown, write_receipt
 
 UDHI: Final = 0x40
@@ -40,11 +40,11 @@ T = TypeVar("T", int, str)
 class Inward:
     """Reads PDUs of one connector; built from its settings, swapped on reload."""
 
-    __slots__ = ("_addressing", "_config", "_encodings", "_forces_priority", "_forces_wants", "_packed")
+    __slots__ = ("addressing", "_config", "_encodings", "_forces_priority", "_forces_wants", "_packed")
 
     def __init__(self, config: ConnectorConfig, addressing: Addressing) -> None:
         self._config = config
-        self._addressing = addressing
+        self.addressing = addressing
         self._encodings = encodings(config.default_charcode)
         self._packed = config.packed7bit
         self._forces_wants = config.force_dlr is not None or config.default_dlr is not None
@@ -60,7 +60,7 @@ class Inward:
             body, tlvs, reference = _sort_tlvs(body, tlvs)
         expires = due = 0.0
         if pdu.validity_period or pdu.schedule_delivery_time:
-            due, expires = self._times(pdu, now)
+            due, expires = times_of(pdu, now)
         message = self._message(pdu, body, tlvs, connector, account, ip, now, due, expires)
         if reference:
             message.reference = reference
@@ -85,7 +85,7 @@ class Inward:
         self, pdu: SubmitSm | DeliverSm | DataSm, body: bytes, tlvs: Tlvs, connector: str, account: str, ip: str,
         now: float, due: float, expires: float,
     ) -> Message:  # fmt: skip
-        addressing = self._addressing
+        addressing = self.addressing
         source, source_ton, source_npi = addressing.source(pdu.source_addr, pdu.source_addr_ton, pdu.source_addr_npi)
         dest, dest_ton, dest_npi = addressing.dest(pdu.destination_addr, pdu.dest_addr_ton, pdu.dest_addr_npi)
         dcs, mode = pdu.data_coding, pdu.esm_class
@@ -106,28 +106,29 @@ class Inward:
             remote_ip=ip, own_validity=expires > 0,
         )  # fmt: skip
 
-    def _times(self, pdu: SubmitSm | DeliverSm, now: float) -> tuple[float, float]:
-        """schedule_delivery_time and validity_period as (due, expires) (SMPP 3.4 §7.1.1; protocol case S52)."""
-        try:
-            due = times.parse_time(pdu.schedule_delivery_time, now) or 0.0
-        except ValueError as error:
-            raise Rejected(Cause.BAD_SCHEDULE, str(error)) from error
-        try:
-            expires = times.parse_time(pdu.validity_period, now) or 0.0
-        except ValueError as error:
-            raise Rejected(Cause.BAD_VALIDITY, str(error)) from error
-        if due and due <= now - 60.0:
-            raise Rejected(Cause.BAD_SCHEDULE, "the scheduled time is in the past")
-        if expires and expires <= max(now, due):
-            raise Rejected(Cause.BAD_VALIDITY, "the validity ends before the message could be sent")
-        return due if due > now else 0.0, expires
-
     def _apply_wants(self, message: Message) -> None:
         config = self._config
         if config.force_dlr is not None:
             message.want = config.force_dlr
         elif not message.want and config.default_dlr is not None:
             message.want = config.default_dlr
+
+
+def times_of(pdu: SubmitSm | DeliverSm | ReplaceSm, now: float) -> tuple[float, float]:
+    """schedule_delivery_time and validity_period as (due, expires) (SMPP 3.4 §7.1.1; protocol case S52)."""
+    try:
+        due = times.parse_time(pdu.schedule_delivery_time, now) or 0.0
+    except ValueError as error:
+        raise Rejected(Cause.BAD_SCHEDULE, str(error)) from error
+    try:
+        expires = times.parse_time(pdu.validity_period, now) or 0.0
+    except ValueError as error:
+        raise Rejected(Cause.BAD_VALIDITY, str(error)) from error
+    if due and due <= now - 60.0:
+        raise Rejected(Cause.BAD_SCHEDULE, "the scheduled time is in the past")
+    if expires and expires <= max(now, due):
+        raise Rejected(Cause.BAD_VALIDITY, "the validity ends before the message could be sent")
+    return due if due > now else 0.0, expires
 
 
 def _sort_tlvs(body: bytes, tlvs: Tlvs) -> tuple[bytes, Tlvs, str]:
@@ -156,11 +157,11 @@ def _cut(body: bytes) -> tuple[bytes, bytes]:
 class Outward:
     """Writes PDUs for one connector; built from its settings, swapped on reload."""
 
-    __slots__ = ("_addressing", "_config", "_default", "_encodings", "_forced", "_plain", "_straight")
+    __slots__ = ("addressing", "_config", "_default", "_encodings", "_forced", "_plain", "_straight")
 
     def __init__(self, config: ConnectorConfig, addressing: Addressing) -> None:
         self._config = config
-        self._addressing = addressing
+        self.addressing = addressing
         self._default = config.default_charcode
         self._plain = not config.packed7bit and config.force_dcs is None
         self._forced = any(
@@ -231,7 +232,7 @@ class Outward:
     def _address(self, pdu: SubmitSm | DeliverSm, message: Message) -> None:
         source: tuple[str, int, int] = (message.source, message.source_ton, message.source_npi)
         dest: tuple[str, int, int] = (message.dest, message.dest_ton, message.dest_npi)
-        addressing = self._addressing
+        addressing = self.addressing
         if not addressing.is_identity:
             source, dest = addressing.source(*source), addressing.dest(*dest)
         pdu.source_addr, pdu.source_addr_ton, pdu.source_addr_npi = source

@@ -139,6 +139,8 @@ class Link:
         if not self._undecided(request):
             return False
         version = min(request.interface_version, int(highest))
+        if Version.V34 < version < Version.V50:  # there is none in between: he gets what both know
+            version = int(Version.V34)
         response = RESPONSE_OF[type(request)](sequence=request.sequence)
         assert isinstance(response, BindResp), "each bind is answered by a bind_resp"
         response.system_id = system_id
