@@ -5,7 +5,7 @@ A setting is one word, or two as `answer:report`:
 - `text` (the default): ids are compared as they are; only outer blanks and NULs are taken off. Nothing else is ever changed.
 - `dec`, `hex`: numbers in that base. Leading zeros and the case of letters mean nothing; both sides are brought to decimal, so that
   `dec:hex` matches an answer `0000255` with a report `FF`. An id that is no such number (a UUID, letters) stays text.
-- `auto`: not known, or not always the same. Ids are compared without regard to leading zeros and case of hexadecimal digits, and a
+- `auto`: not known, or not always the same. Numbers are compared without regard to leading zeros and case of hexadecimal digits, UUIDs without regard to case, and a
   report that matches nothing is tried in the `alternatives`. Numbers that are hexadecimal to one and decimal to the other can hit a
   stranger's message: whoever uses this compares the addresses too.
 
@@ -22,6 +22,7 @@ LONGEST_NUMBER: Final = 64
 _BASES: Final = {"dec": 10, "hex": 16}
 _DECIMAL: Final = frozenset("0123456789")
 _HEXADECIMAL: Final = frozenset("0123456789abcdefABCDEF")
+_UUID: Final = _HEXADECIMAL | {"-"}
 
 
 class IdFormat(msgspec.Struct, frozen=True, gc=False):
@@ -69,7 +70,9 @@ def _normal(text: str, form: str) -> str:
     if form == "text":
         return text
     if form == "auto":
-        return (text.lstrip("0").lower() or "0") if _is_number(text, _HEXADECIMAL) else text
+        if _is_number(text, _HEXADECIMAL):
+            return text.lstrip("0").lower() or "0"
+        return text.lower() if _is_number(text, _UUID) else text
     digits = _DECIMAL
     if form == "hex":
         digits = _HEXADECIMAL

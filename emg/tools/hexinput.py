@@ -2,7 +2,7 @@ r"""Octets from what people paste: hex in any spacing, several lines, or lines o
 
 Taken as pure hex when nothing else is in the text but blanks, line ends, `:`, `,`, `-`, `0x` and `\x`. Otherwise each line gives the hex in
 it: words of 32 and more hex digits, or else a run of at least 16 pairs; an offset column and an ASCII column beside it are left out.
-Raises ValueError saying which line or character is wrong.
+The octets of a password, which our PDU log writes as `**`, are read as asterisks. Raises ValueError saying which line or character is wrong.
 """
 
 import re
@@ -11,6 +11,8 @@ from typing import Final
 _PREFIX: Final = re.compile(r"\\x|0[xX]")
 _SPACING: Final = re.compile(r"[\s:,\-]+")
 _NOT_HEX: Final = re.compile(r"[^0-9a-fA-F]")
+_MASKED: Final = re.compile(r"(?<=[0-9a-fA-F]{32})(?:\*\*)+")
+"""A password's octets stand behind the header and the system_id."""
 _WORD: Final = re.compile(r"(?<![0-9A-Za-z])[0-9a-fA-F]{32,}(?![0-9A-Za-z])")
 _PAIRS: Final = re.compile(r"(?<![0-9A-Za-z])(?:[0-9a-fA-F]{2}[ :]){15,}[0-9a-fA-F]{2}(?![0-9A-Za-z])")
 _DUMP: Final = re.compile(
@@ -20,6 +22,7 @@ _DUMP: Final = re.compile(
 
 def read(text: str) -> bytes:
     """The octets in `text`, in order. Raises ValueError."""
+    text = _MASKED.sub(_asterisks, text)
     plain = _SPACING.sub("", _PREFIX.sub("", text))
     if not plain:
         raise ValueError("nothing to decode")
@@ -38,6 +41,10 @@ def read(text: str) -> bytes:
     at = text.index(wrong.group())
     line = text.count("\n", 0, at) + 1
     raise ValueError(f"line {line}: {wrong.group()!r} is no hex digit, and no line holds 16 octets of hex")
+
+
+def _asterisks(masked: re.Match[str]) -> str:
+    return "2a" * (len(masked.group()) // 2)
 
 
 def _in_line(line: str) -> list[str]:

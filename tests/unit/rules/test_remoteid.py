@@ -23,6 +23,7 @@ from emg.rules.remoteid import IdFormat, alternatives
         ("dec:hex", "6ba7b810-9dad-11d1-80b4-00c04fd430c8", "6ba7b810-9dad-11d1-80b4-00c04fd430c8"),
         ("dec:hex", "XYZ-1", "XYZ-1"),
         ("auto", "000AB", "ab"),
+        ("auto", "06ba7b81-9dad-11d1-80b4-00c04fd430c8", "06BA7B81-9DAD-11D1-80B4-00C04FD430C8"),
     ],
 )
 def test_s29_answer_and_receipt_meet(setting: str, answer: str, receipt: str) -> None:

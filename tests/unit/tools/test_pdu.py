@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from emg.tools import hexinput, meanings, pdu
 from emg.tools.dissect import cut, dissect
+from emg.wire.smpp import show
 from emg.wire.smpp.codec import PduError, decode, encode
 from emg.wire.smpp.lists import ListName, SmeAddress
 from emg.wire.smpp.names import Tag
@@ -64,6 +65,15 @@ def test_a_submit_sm_is_told_field_by_field():
     assert rows["text"][0] == "Hi there"
     assert rows["TLV 0x1401 vendor parameter"] == ("616263", "'abc'")
     assert rows["TLV 0x020A source_port"] == (258, "")
+
+
+def test_a_pdu_log_is_read_also_where_it_hides_a_password():
+    bind = encode(BindTransceiver(1, system_id="acme", password="secret", interface_version=0x34))
+    frames = [bind, encode(EnquireLink(2)), SUBMIT]
+    lines = [f"Nov 23 19:01:55.1 gw emg[1]: c#1 < {show.line(each)} | {show.hexadecimal(each)}" for each in frames]
+    octets = hexinput.read("\n".join(lines))
+    assert octets == bind.replace(b"secret", b"******") + frames[1] + frames[2]
+    assert hexinput.read(lines[0])[4:8] == b"\0\0\0\x09"
 
 
 def test_a_receipt_is_taken_apart():
