@@ -20,7 +20,7 @@ from emg.config.model import ServerConfig
 from emg.control import show
 from emg.control.client import Client, Refused, Unreachable, part
 from emg.control.commands import BadArgument, Call
-from emg.errors import EmgError
+from emg.errors import ControlError, EmgError
 from watchdog.door import read_token
 from watchdog.settings import settings
 
@@ -174,8 +174,8 @@ def _looked(call: Call, name: str, verb: str, answer: dict[str, Any]) -> dict[st
     """The answer, as it would be by now."""
     try:
         now = call.client.get(f"/programs/{part(name)}")
-    except Unreachable:
-        return answer  # it is the watchdog itself that is restarted
+    except ControlError:
+        return answer  # it is the watchdog itself that is restarted; if not, the deadline ends this
     if now["pid"] == answer["pid"] and verb == "restart":
         return answer
     return answer | {"done": now["doing"] != verb, "state": now["state"], "pid": now["pid"]}

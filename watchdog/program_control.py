@@ -96,7 +96,7 @@ class ProgramControl:
         }
         deed = gevent.spawn(_kept, deeds[verb])
         self._busy[name] = verb, deed
-        deed.join(timeout=wait)
+        deed.join(timeout=0.0 if name == OWN else wait)  # who waited for its end would be cut off by it
         changed: bool | None = None
         if deed.dead:
             outcome = deed.value
