@@ -6,6 +6,7 @@ What is sorted before what: `valid_from` comes last of what rows compete by, so 
 import datetime as dt
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import ColumnElement
 
 from emg.db.models import Price as Model
@@ -55,7 +56,19 @@ def _key(row: PriceRow) -> tuple[Any, ...]:
 
 
 def _judge(rows: list[PriceRow]) -> list[Fault]:
-    return [Fault(0, fault.field, fault.reason) for _row, fault in ambiguities(rows)]
+    """The last one is that which comes; faults are told from its side, for the others have numbers that people know."""
+    *there, came = rows
+    amiss = {row.id for row, _fault in ambiguities(there)}
+    came = msgspec.structs.replace(came, id=max((row.id for row in there), default=0) + 1)
+    return [_told(row, fault, came, row.id in amiss) for row, fault in ambiguities([*there, came])]
+
+
+def _told(row: PriceRow, fault: Fault, came: PriceRow, was_amiss: bool) -> Fault:
+    if row is came:
+        return Fault(0, fault.field, fault.reason)
+    if was_amiss:
+        return Fault(0, fault.field, f"row {row.id}: {fault.reason}")
+    return Fault(0, "valid_until", f"row {row.id} is for the same messages and begins before this one ends")
 
 
 def _valid_at(epoch: int) -> ColumnElement[bool]:

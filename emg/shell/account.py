@@ -69,7 +69,7 @@ def add(call: Call) -> None:
     given = {"name": arguments.name, **fields.given(call, ACCOUNT)}
     values = rows.read(ACCOUNT, given, names, whole=False)
     access = account_rows.access(" ".join(arguments.access), names)
-    opening = account_money.amount(arguments.balance) if arguments.balance is not None else 0
+    opening = account_money.opening(arguments.balance) if arguments.balance is not None else 0
     password = call.password(account_rows.LONGEST_SMPP_PASSWORD)
     made_hash = hashes.make(account_rows.password(password.text))
     with call.database.session() as session:

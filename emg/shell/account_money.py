@@ -8,6 +8,7 @@ from emg.db.models import Ledger
 from emg.rules import money, rows
 from emg.shell.account_access import name_argument
 from emg.shell.common import Call
+from emg.shell.words import MOST_ROWS, whole
 
 COLUMNS: Final = (
     ("Row", "id"), ("Time", "at"), ("What", "kind"), ("Amount", "amount"), ("Balance", "balance"), ("Currency", "currency"),
@@ -15,12 +16,12 @@ COLUMNS: Final = (
 )  # fmt: skip
 
 
-def amount(text: str) -> int:
-    """Micro-units. Raises RowFaults."""
+def amount(text: str, field: str = "amount") -> int:
+    """Micro-units. Raises RowFaults, which name the `field`."""
     try:
         return money.parse(text)
     except ValueError as reason:
-        raise rows.fault("amount", str(reason)) from None
+        raise rows.fault(field, str(reason)) from None
 
 
 def row_of(entry: Ledger) -> dict[str, Any]:
@@ -30,6 +31,14 @@ def row_of(entry: Ledger) -> dict[str, Any]:
         "balance": money.show(entry.balance), "currency": entry.currency, "hour": entry.hour,
         "messages": entry.messages or None, "who": entry.who, "why": entry.why, "reference": entry.reference,
     }  # fmt: skip
+
+
+def opening(text: str) -> int:
+    """A first top-up, as an option of `add`: micro-units. Raises RowFaults."""
+    micro = amount(text, "balance")
+    if micro < 0:
+        raise rows.fault("balance", "must not be negative; `correct` takes money away")
+    return micro
 
 
 def topup(call: Call) -> None:
@@ -87,5 +96,7 @@ def _arguments(parser: argparse.ArgumentParser, says: str, *, needs_reason: bool
 def ledger_arguments(parser: argparse.ArgumentParser) -> None:
     """Of `ledger`."""
     name_argument(parser)
-    parser.add_argument("--limit", type=int, default=50, help="at most so many rows (default: %(default)s)")
-    parser.add_argument("--before", type=int, default=0, metavar="ROW", help="only rows older than this one")
+    parser.add_argument(
+        "--limit", type=whole(1, MOST_ROWS), default=50, help="at most so many rows (default: %(default)s)"
+    )
+    parser.add_argument("--before", type=whole(), default=0, metavar="ROW", help="only rows older than this one")

@@ -12,6 +12,7 @@ from emg.db import log_gaps, partitions, people, schema, sizes
 from emg.db.models import LogGap, Role
 from emg.rules.rows import RowFaults
 from emg.shell.common import EXIT_ERROR, EXIT_OK, Call, Command, generated_password, no_arguments, run
+from emg.shell.words import whole
 
 ADMINISTRATOR = "admin"
 DAYS_AHEAD = 14
@@ -120,7 +121,7 @@ def _gaps_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _acknowledge_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("number", metavar="GAP", type=int, help="its number, as `emg db gaps` shows it")
+    parser.add_argument("number", metavar="GAP", type=whole(), help="its number, as `emg db gaps` shows it")
     parser.add_argument("--note", default="", help="what was found out, to stand beside it")
 
 

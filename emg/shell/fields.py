@@ -9,6 +9,7 @@ from emg.config.kinds import FLAG
 from emg.rules import rows
 from emg.rules.rows import Field, Fields
 from emg.shell.common import Call, UsageError
+from emg.shell.words import MOST_ROWS, whole
 
 Row = dict[str, Any]
 
@@ -67,14 +68,10 @@ def _plain(field: Field, value: Any) -> Any:
 def page_arguments(parser: argparse.ArgumentParser) -> None:
     """Of a command that lists: a text to look for, and which page."""
     parser.add_argument("text", metavar="TEXT", nargs="?", default="", help="only those that have this text in them")
-    parser.add_argument("--limit", type=_count, default=100, help="so many on a page (default: %(default)s)")
-    parser.add_argument("--page", type=_count, default=1, help="which page (default: %(default)s)")
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= 1_000_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 1000000")
-    return int(text)
+    parser.add_argument(
+        "--limit", type=whole(1, MOST_ROWS), default=100, help="so many on a page (default: %(default)s)"
+    )
+    parser.add_argument("--page", type=whole(1, MOST_ROWS), default=1, help="which page (default: %(default)s)")
 
 
 def page(call: Call) -> Row:

@@ -18,6 +18,7 @@ from emg.jobs import invoice_files
 from emg.rules import money
 from emg.shell.common import Call, Command, UsageError, run
 from emg.shell.report import typed
+from emg.shell.words import MOST_ROWS, whole
 
 COLUMNS: Final = (
     ("Invoice", "name"), ("Kind", "kind"), ("Customer", "customer"), ("From", "period_start"), ("To", "period_end"), ("Net", "net"),
@@ -194,7 +195,7 @@ def _prepare_arguments(parser: argparse.ArgumentParser) -> None:
 def _list_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--customer", help="only this customer's")
     parser.add_argument("--status", choices=[each.value for each in InvoiceStatus], help="only these")
-    parser.add_argument("--limit", type=int, default=100, help="at most so many (default: %(default)s)")
+    parser.add_argument("--limit", type=whole(1, MOST_ROWS), default=100, help="at most so many (default: %(default)s)")
 
 
 def _one_argument(parser: argparse.ArgumentParser) -> None:

@@ -20,13 +20,12 @@ from emg.errors import EmgError
 from emg.rules.csv_rows import text_of
 from emg.rules.faults import SHOWN, Fault, TableFaults
 from emg.shell.common import EXIT_ERROR, Call, Command
+from emg.shell.words import MOST_ROWS, whole
 
 R = TypeVar("R", bound=msgspec.Struct)
 
 LINES: Final = 10
 """So many rows of each kind a dry run shows."""
-MOST_ROWS: Final = 100_000
-"""Rows that a page may have."""
 HEADLINES: Final = {
     "prefix": "Prefix", "account": "Account", "connector_in": "Received on", "connector_out": "Connectors", "priority": "Priority",
     "weight": "Weight", "enabled": "Enabled", "price": "Price", "cost": "Cost", "currency": "Currency", "valid_from": "From",
@@ -83,7 +82,7 @@ def commands(subject: Subject[R]) -> dict[str, Command]:
             parser.add_argument(option(column), metavar=column.upper(), help=text)
 
     def number(parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("id", metavar="ID", type=int, help="as `list` shows it")
+        parser.add_argument("id", metavar="ID", type=whole(), help="as `list` shows it")
         columns(parser)
 
     def filters(parser: argparse.ArgumentParser) -> None:
@@ -91,8 +90,10 @@ def commands(subject: Subject[R]) -> dict[str, Command]:
             what = "begins so" if column in ("prefix", "address") else "is this"
             parser.add_argument(option(column), metavar=column.upper(), help=f"only rows whose {column} {what}")
         subject.list_arguments(parser)
-        parser.add_argument("--limit", type=_count, default=100, help="at most so many (default: %(default)s)")
-        parser.add_argument("--offset", type=_count, default=0, help="without so many at the start")
+        parser.add_argument(
+            "--limit", type=whole(0, MOST_ROWS), default=100, help="at most so many (default: %(default)s)"
+        )
+        parser.add_argument("--offset", type=whole(0, MOST_ROWS), default=0, help="without so many at the start")
 
     def incoming(parser: argparse.ArgumentParser) -> None:
         parser.add_argument("file", metavar="FILE", help="CSV with a header; - for standard input")
@@ -280,11 +281,4 @@ def _outgoing(parser: argparse.ArgumentParser) -> None:
 
 
 def _numbers(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("ids", metavar="ID", type=int, nargs="+", help="as `list` shows it")
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if not 0 <= number <= MOST_ROWS:
-        raise argparse.ArgumentTypeError(f"{number} is not between 0 and {MOST_ROWS}")
-    return number
+    parser.add_argument("ids", metavar="ID", type=whole(), nargs="+", help="as `list` shows it")

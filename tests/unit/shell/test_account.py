@@ -79,9 +79,9 @@ def test_bad_input_is_named_field_by_field_and_nothing_is_kept(quick: Run, datab
         ("a~b", ("--sessions", "-1", "--throughput", "nan"), 1, ("name: ", "sessions: ", "throughput: ")),
         ("acme", ("--route", "operator9", "--routedlr", "operator1"), 1, ("route: there is no connector 'operator9'",)),
         ("acme", ("--access", "10.0.0.1/8", "--access", "10.0.0.0/8@nowhere"), 1, ("10.0.0.1/8", "nowhere")),
-        ("acme", ("--balance", "ten"), 1, ("amount: 'ten'",)),
-        ("acme", ("--balance", "-1"), 1, ("amount: must be more than 0",)),
-        ("acme", ("--balance", "999999999999"), 1, ("amount: ",)),
+        ("acme", ("--balance", "ten"), 1, ("balance: 'ten'",)),
+        ("acme", ("--balance", "-1"), 1, ("balance: must not be negative",)),
+        ("acme", ("--balance", "999999999999"), 1, ("balance: ",)),
         ("acme", ("--customer", "Nobody"), 1, ("customer: there is no customer",)),
         ("filed", (), 1, ("stands in the configuration file",)),
         ("acme", ("--flavour", "sweet"), 2, ("unrecognized",)),
@@ -160,6 +160,26 @@ def test_money_is_put_on_taken_off_and_listed(quick: Run) -> None:
         (("correct", "acme", "1"), 2), (("correct", "acme", "1", "--why", " "), 1),
     ):  # fmt: skip
         assert quick("account", *wrong).code == code
+
+
+@pytest.mark.parametrize(
+    "limits", [("--limit", "-1"), ("--limit", "0"), ("--before", "-1"), ("--before", "9" * 19), ("--before", "9" * 30)]
+)
+def test_a_page_of_the_ledger_that_no_database_can_give_is_a_fault_of_the_command_line(
+    quick: Run, limits: tuple[str, str]
+) -> None:
+    quick("account", "add", "acme")
+    result = quick("account", "ledger", "acme", *limits)
+    assert (result.code, result.out) == (2, "")
+    assert f"argument {limits[0]}: '{limits[1]}' is not a number" in result.err
+
+
+@pytest.mark.parametrize("balance", ["NaN", "inf", "-1", "1e3", "", "1.1234567", "9" * 20])
+def test_a_first_balance_that_is_no_amount_is_refused_by_its_name(quick: Run, balance: str) -> None:
+    result = quick("account", "add", "acme", "--balance", balance)
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith("emg account: balance: ")
+    assert quick("account", "list").out == "none\n", "nothing is half done"
 
 
 def test_delete_asks_and_keeps_the_ledger(quick: Run) -> None:

@@ -274,6 +274,32 @@ def test_a_price_among_others(run: Run, folder: Path) -> None:
     assert told(run("price", "add", *new, "2026-07-01", "--json"))["price"] == "0.07"
 
 
+def test_a_price_that_contradicts_another_names_the_other_by_its_number(run: Run) -> None:
+    new = ("price", "add", "--prefix=46", "--price=0.07", "--currency=SEK")
+    first = told(run(*new, "--valid-from=2026-03-01", "--valid-until=2026-04-01", "--json"))["id"]
+    same = f"emg price: valid_from: row {first} is for the same messages and begins at the same moment\n"
+    assert run(*new, "--valid-from=2026-03-01") == (1, "", same)
+    into = f"emg price: valid_until: row {first} is for the same messages and begins before this one ends\n"
+    assert run(*new, "--valid-from=2026-01-01", "--valid-until=2026-03-15") == (1, "", into)
+    out_of = f"emg price: valid_from: row {first} is for the same messages until 2026-04-01, after this one has begun\n"
+    assert run(*new, "--valid-from=2026-03-15", "--valid-until=2026-06-01") == (1, "", out_of)
+    assert run("price", "set", str(first), "--price=0.08")[0] == 0, "a row does not stand in its own way"
+
+
+@pytest.mark.parametrize("number", ["-1", "9" * 19, "9" * 30, "x", "\u0663"])
+def test_a_number_that_no_row_can_have_is_a_fault_of_the_command_line(run: Run, number: str) -> None:
+    for argv in (
+        ("route", "delete", number),
+        ("price", "set", number, "--price", "1"),
+        ("route", "list", "--offset", number),
+    ):
+        code, out, err = run(*argv)
+        assert (code, out) == (2, "")
+        assert (
+            "is not a number" in err or "the following arguments are required" in err or "expected one argument" in err
+        )
+
+
 # -- why
 
 
