@@ -35,7 +35,7 @@ from watchdog.probe import Probe
 from watchdog.programs import PROGRAMS
 from watchdog.render import socket_path
 from watchdog.settings import Settings, settings
-from watchdog.supervisor import Supervisor
+from watchdog.supervisor import Supervisor, SupervisorError
 
 HANG_SECONDS: Final = 30.0
 
@@ -84,7 +84,11 @@ class Running:
         )
         self._memory = Memory(str(Path(chosen.alert_file).with_name("healing.json")))
         self._memory.recall(healing)
-        self._probe = Probe(config, supervisor, parent=os.getppid() if supervisord else 0)
+        self._probe = Probe(
+            config,
+            supervisor if supervisord or answers(supervisor) else None,
+            parent=os.getppid() if supervisord else 0,
+        )
         self._book = Book(chosen.alert_file, chosen.repeat, chosen.clear, chosen.secrets)
         self._channels = Channels(chosen, self._book)
         signals = {program.name: program.stop_signal for program in PROGRAMS}
@@ -144,6 +148,15 @@ def supervisord_socket(config: ServerConfig) -> str:
     """As supervisord itself told us, or else where its configuration has it."""
     url = os.environ.get("SUPERVISOR_SERVER_URL", "")
     return url.removeprefix("unix://") if url.startswith("unix://") else socket_path(config)
+
+
+def answers(supervisor: Supervisor) -> bool:
+    """For who is started by hand: without a supervisord there is nothing wrong with it."""
+    try:
+        supervisor.pid()
+    except SupervisorError:
+        return False
+    return True
 
 
 def limits(config: ServerConfig, chosen: Settings) -> Limits:
