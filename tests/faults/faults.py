@@ -133,9 +133,7 @@ def commit_hangs(stage: Stage, load: Load) -> Done:
             HANG_SECONDS,
             "the gateway says that a commit hangs",
         )
-        eventually(
-            lambda: stage.alerts("gateway:commit_hangs")[before:] == ["raised"], HURT_SECONDS, "an alert"
-        )
+        eventually(lambda: stage.alerts("gateway:commit_hangs")[before:] == ["raised"], HURT_SECONDS, "an alert")
         eventually(lambda: "kill gateway: the gateway says: a commit" in stage.log("watchdog"), HURT_SECONDS, "a kill")
     finally:
         stage.disk.thaw()

@@ -19,12 +19,15 @@ from emg.wire.smpp.states import BOUND, BOUND_BY, KNOWN, OWES, RESPONSE_OF, SEND
 from emg.wire.smpp.timers import Timers
 
 LAST_SEQUENCE = 0x7FFFFFFF
+OWED_SECONDS = 1.0
+"""How long our unbind waits for the answers that we owe: many a peer closes at once when it sees it, and then knows of none. A peer that never stops asking would never
+let us go."""
 
 
 class Parting(Enum):
     """How far the end of a session has come, while its state is UNBINDING."""
 
-    DRAINING = "our unbind waits for the answers in the window"
+    DRAINING = "our unbind waits for the answers in both windows"
     SAID = "our unbind is out"
     ANSWERED = "our unbind is answered, we still owe answers"
     ASKED = "the peer's unbind waits for the answers we owe"
@@ -45,6 +48,7 @@ class Link:
         "_output",
         "_own",
         "_owed",
+        "_owed_due",
         "_parting",
         "_pending",
         "_sends",
@@ -76,7 +80,7 @@ class Link:
         self._tlvs = True  # False: bound, and the peer knows none
         self._heard = self._traffic = now
         self._bind_due = now + timers.bind
-        self._link_due = self._unbind_due = inf
+        self._link_due = self._unbind_due = self._owed_due = inf
         # Never later than the next deadline. Most of what happens only moves deadlines away and costs nothing here:
         # `tick` works out the exact value.
         self._due = self._bind_due
@@ -178,7 +182,7 @@ class Link:
     # The end of a session
 
     def unbind(self, now: float) -> None:
-        """End the session in good order: no more requests, wait for the answers, say unbind. `timers.unbind` bounds it all.
+        """End the session in good order: no more requests, wait for the answers on both sides, say unbind. `timers.unbind` bounds it all.
 
         Where nobody is bound, it just closes; where the session is ending already, it does nothing.
         """
@@ -196,6 +200,7 @@ class Link:
         if parting is Parting.DRAINING:
             # What the peer sent before it could see our unbind is taken as ever: a refusal might be final to it.
             self._accepts = accepts
+            self._owed_due = now + min(OWED_SECONDS, self.timers.unbind)
         self._link_due = inf
         self._rearm()
         self._part_further()
@@ -207,9 +212,10 @@ class Link:
             self._close()
         elif self._parting is Parting.ANSWERED and not self._owed:
             self._close()
-        elif self._parting is Parting.DRAINING and not self._pending:
+        elif self._parting is Parting.DRAINING and not self._pending and (not self._owed or self._owed_due == inf):
             self._send_own(pdus.Unbind())
             self._parting = Parting.SAID
+            self._owed_due = inf
 
     def _part_at_last(self, events: list[Event]) -> None:
         """The time for a goodbye is up: say what is still to be said, and close."""
@@ -293,6 +299,9 @@ class Link:
             self._break(f"{waiting} within {self.timers.bind:g} s", 0, events)
         elif now >= self._unbind_due:
             self._part_at_last(events)
+        elif now >= self._owed_due:
+            self._owed_due = inf
+            self._part_further()
         elif now >= self._link_due:
             self._break(f"enquire_link not answered within {self.timers.link_answer:g} s", 0, events)
         elif self.state in BOUND:
@@ -311,7 +320,7 @@ class Link:
     def _rearm(self) -> None:
         """Work out the next deadline."""
         timers = self.timers
-        due = min(self._bind_due, self._unbind_due, self._link_due)
+        due = min(self._bind_due, self._unbind_due, self._owed_due, self._link_due)
         if self._pending:
             due = min(due, next(iter(self._pending.values()))[1] + timers.answer)
         if self.state in BOUND:

@@ -343,6 +343,55 @@ def test_s16_our_unbind_waits_no_longer_than_its_timer(as_esme: Player) -> None:
     )
 
 
+def test_s16_our_unbind_comes_after_the_answers_that_we_owe(as_smsc: Player) -> None:
+    as_smsc(
+        CUSTOMER,
+        """
+        > SubmitSm 2
+        = Request SubmitSm 2
+        ! unbind
+        : unbinding
+        > SubmitSm 3
+        = Request SubmitSm 3
+        ! say SubmitSmResp 3 status=RSYSERR
+        < SubmitSmResp 3 status=RSYSERR
+        ! say SubmitSmResp 2 message_id=77
+        < SubmitSmResp 2 message_id=77
+        < Unbind 1
+        > SubmitSm 4
+        = Request SubmitSm 4
+        > UnbindResp 1
+        = Unbound by us
+        ! say SubmitSmResp 4 status=RSYSERR
+        < SubmitSmResp 4 status=RSYSERR
+        : closing
+        """,
+    )
+
+
+def test_s16_our_unbind_waits_a_second_for_what_we_owe(as_smsc: Player) -> None:
+    as_smsc(
+        CUSTOMER,
+        """
+        > SubmitSm 2
+        = Request SubmitSm 2
+        ! unbind
+        @ 0.9
+        > SubmitSm 3
+        = Request SubmitSm 3
+        @ 1
+        < Unbind 1
+        > UnbindResp 1
+        = Unbound by us
+        ! say SubmitSmResp 2 message_id=77
+        < SubmitSmResp 2 message_id=77
+        ! say SubmitSmResp 3 message_id=78
+        < SubmitSmResp 3 message_id=78
+        : closing
+        """,
+    )
+
+
 def test_s16_the_peers_unbind_is_answered_when_nothing_is_owed_any_more(as_smsc: Player) -> None:
     as_smsc(
         CUSTOMER,
