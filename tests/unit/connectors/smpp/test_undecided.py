@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from emg.connectors.smpp import inquiries
+from emg.connectors.smpp import cancelling, inquiries
 from emg.engine import events
 from emg.wire.smpp import pdus
 from emg.wire.smpp.names import Status
@@ -32,11 +32,11 @@ def take_in(small):
 
 
 def all_of_them(customer, _number):
-    inquiries.cancel(customer, pdus.CancelSm(1, source_addr="1234", destination_addr=TO), 0)
+    cancelling.cancel(customer, pdus.CancelSm(1, source_addr="1234", destination_addr=TO), 0)
 
 
 def by_id(customer, number):
-    inquiries.cancel(customer, pdus.CancelSm(1, source_addr="1234"), number)
+    cancelling.cancel(customer, pdus.CancelSm(1, source_addr="1234"), number)
 
 
 def replace(customer, number):

@@ -5,13 +5,15 @@ from types import SimpleNamespace
 import pytest
 from gevent.event import AsyncResult
 
-from emg.connectors.smpp import inquiries
+from emg.connectors.smpp import cancelling, inquiries
 from emg.connectors.smpp.outgoing import OutgoingSession
+from emg.engine import parts
+from emg.rules.address import Addressing
 from emg.spool import journal
 from emg.wire.smpp import pdus
 from emg.wire.smpp.names import Status
 from emg.wire.smpp.receipt import read_receipt
-from tests.engines import SmallEngine
+from tests.engines import SmallEngine, short
 from tests.unreadable import FailingReads
 
 SECONDS = 10.0
@@ -31,6 +33,11 @@ class Customer:
     def __init__(self, small):
         self.engine = small.engine
         self.account = "acme"
+        self.user = None
+        self.port = small.engine.ports["customers"]
+        self.connector = SimpleNamespace(
+            inward=SimpleNamespace(addressing=Addressing(self.port.config)), cancelling=set()
+        )
         self.answer = AsyncResult()
         self.refusals = []
 
@@ -42,7 +49,8 @@ class Customer:
 
 
 REQUESTS = {
-    "cancel": (inquiries.cancel, pdus.CancelSm(1, source_addr="1234")),
+    "cancel": (cancelling.cancel, pdus.CancelSm(1, source_addr="1234")),
+    "cancel all": (cancelling.cancel, pdus.CancelSm(1, source_addr="1234", destination_addr=short().dest)),
     "replace": (inquiries.replace, pdus.ReplaceSm(1, source_addr="1234", short_message=b"other")),
 }
 
@@ -52,12 +60,21 @@ REQUESTS = {
 def test_a_message_behind_the_head_is_looked_up_until_it_can_be(small, monkeypatch, request_, failures, status):
     number = small.submit(100)[-1]
     assert small.lanes.find(number) is None, "it is on disk"
-    FailingReads(monkeypatch, small.spool, failures, inquiries.__name__)
+    FailingReads(monkeypatch, small.spool, failures, inquiries.__name__, cancelling.__name__)
     customer = Customer(small)
     ask, pdu = REQUESTS[request_]
-    ask(customer, pdu, number)
+    ask(customer, pdu, 0 if request_ == "cancel all" else number)
     assert customer.answer.get(timeout=SECONDS) == status
     assert customer.refusals == (["the spool cannot read: disk I/O error"] if status else [])
+    assert not customer.connector.cancelling
+
+
+def test_a_message_whose_parts_cannot_be_looked_up_is_not_said_to_be_gone(small, monkeypatch):
+    number = small.submit(100)[-1]
+    FailingReads(monkeypatch, small.spool, 100, parts.__name__)
+    customer = Customer(small)
+    cancelling.cancel(customer, REQUESTS["cancel"][1], number)
+    assert customer.answer.get(timeout=SECONDS) == Status.RSYSERR
 
 
 def test_s34_what_may_be_a_receipt_is_neither_that_nor_a_message_while_nobody_can_tell(small, monkeypatch):
