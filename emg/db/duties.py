@@ -13,6 +13,8 @@ from sqlalchemy.orm import Session
 
 from emg.db.models import JobRun, Lease
 
+LONGEST_LEASE: Final = dt.timedelta(minutes=10)
+"""Nobody takes one for longer: who seems to have, had it before the clock was set back, and is not waited for."""
 _PLAIN: Final = {"synchronize_session": False}
 
 
@@ -25,10 +27,11 @@ def now(session: Session) -> dt.datetime:
 
 
 def take(session: Session, name: str, owner: str, seconds: float) -> bool:
-    """Take this lease, or renew it, for so long; False: another has it."""
+    """Take this lease, or renew it, for so long, at most `LONGEST_LEASE`; False: another has it."""
+    assert seconds <= LONGEST_LEASE.total_seconds(), "a lease that others would not believe"
     moment = now(session)
     until = moment + dt.timedelta(seconds=seconds)
-    free = (Lease.owner == owner) | (Lease.until <= moment)
+    free = (Lease.owner == owner) | (Lease.until <= moment) | (Lease.until > moment + LONGEST_LEASE)
     taken = session.execute(
         update(Lease).where(Lease.name == name, free).values(owner=owner, until=until), execution_options=_PLAIN
     )

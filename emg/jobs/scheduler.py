@@ -299,6 +299,8 @@ def main(argv: list[str]) -> int:
         help="how long a scheduler that died keeps others waiting (default: %(default)g)",
     )  # fmt: skip
     arguments = parser.parse_args(argv)
+    if not 0 < arguments.lease <= duties.LONGEST_LEASE.total_seconds():
+        parser.error(f"--lease is more than 0 and at most {duties.LONGEST_LEASE.total_seconds():g}")
     config = load(arguments.config)
     if config.database is None:
         raise DatabaseError(f"{config.file} names no database: set DATABASE, then run `emg db upgrade`")

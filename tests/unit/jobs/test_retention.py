@@ -4,12 +4,12 @@ import datetime as dt
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from emg.db import duties, invoices, partitions, retention, settings, summary
 from emg.db.audit import Actor
 from emg.db.engine import Database
-from emg.db.models import AuditLog, Base, HourlySummary, MessageBody, MessagePart, Purged, RouteLog
+from emg.db.models import AuditLog, Base, HourlySummary, Lease, MessageBody, MessagePart, Purged, RouteLog
 from emg.db.traffic import month
 from emg.jobs import retention as job
 from emg.jobs import summary as counting
@@ -184,6 +184,14 @@ def test_two_cannot_have_one_lease(database: Database) -> None:
         assert duties.take(session, "duty", "b", 0)
     with database.session() as session:
         assert duties.take(session, "duty", "a", 30), "b's has run out"
+
+
+def test_a_lease_from_before_the_clock_was_set_back_is_free(database: Database) -> None:
+    with database.session() as session:
+        assert duties.take(session, "duty", "a", 30)
+        session.execute(update(Lease).values(until=duties.now(session) + dt.timedelta(hours=1)))
+    with database.session() as session:
+        assert duties.take(session, "duty", "b", 30)
 
 
 def test_each_table_that_grows_is_somebodys() -> None:
