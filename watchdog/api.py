@@ -34,6 +34,10 @@ LONGEST_BODY: Final = 4096
 LONGEST_SEARCH: Final = 200
 LONGEST_WAIT: Final = 120.0
 LONGEST_DUMP: Final = 1 << 20
+IDLE_SECONDS: Final = 10.0
+"""A connection that says nothing, or takes nothing, for this long is closed."""
+TURNED_AWAY: Final = 8
+"""Connections at a time that are told why; the next ones are closed without a word, so that they take nobody's place."""
 STOP_SECONDS: Final = 1.0
 AGAIN_SECONDS: Final = 2.0
 PATIENT_TRIES: Final = 3
@@ -298,26 +302,40 @@ class WatchdogApplication(Application):
 class WatchdogHandler(Handler):
     """Turns away connections of other networks, and those that are too many, before their request is looked at."""
 
+    def __init__(self, sock: Any, address: Any, server: Any) -> None:
+        super().__init__(sock, address, server)
+        sock.settimeout(IDLE_SECONDS)
+        self._refusal: tuple[int, str] | None = None
+
     def handle(self) -> None:
         """A connection, from its beginning to its end."""
-        assert isinstance(self.server, WatchdogServer), "no other makes one"
-        door, address = self.server.door, self.client_address[0]
-        self._turned_away = None if door.enter(address) else (503, "too many connections from this address")
-        if not door.admits(address):
-            self._turned_away = 403, f"{address} may not use this API (WATCHDOG_ACCESS)"
+        server, address = self._server, self.client_address[0]
+        if not server.door.enter(address):
+            self._refusal = 503, "too many connections from this address"
+        if not server.door.admits(address):
+            self._refusal = 403, f"{address} may not use this API (WATCHDOG_ACCESS)"
+        server.turned_away += self._refusal is not None
         try:
             super().handle()
         finally:
-            door.leave(address)
+            server.turned_away -= self._refusal is not None
+            server.door.leave(address)
 
     def handle_one_request(self) -> Any:
         """As any, or a refusal."""
-        if self._turned_away is None:
+        if self._refusal is None:
             return super().handle_one_request()
-        assert isinstance(self.server, WatchdogServer), "no other makes one"
-        self.server.complaints.tell(self.client_address[0], "a connection was refused: %s", self._turned_away[1])
+        server = self._server
+        server.complaints.tell(self.client_address[0], "a connection was refused: %s", self._refusal[1])
+        if server.turned_away > TURNED_AWAY:
+            return None
         self.await_something()
-        return refusal(*self._turned_away)
+        return refusal(*self._refusal)
+
+    @property
+    def _server(self) -> "WatchdogServer":
+        assert isinstance(self.server, WatchdogServer), "no other makes one"
+        return self.server
 
 
 class WatchdogServer(Server):
@@ -326,6 +344,7 @@ class WatchdogServer(Server):
     def __init__(self, listener: Any, api: Api, door: Door) -> None:
         self.door = door
         self.complaints = Complaints()
+        self.turned_away = 0
         super().__init__(listener, WatchdogApplication(api, door, self.complaints), log, WatchdogHandler)
 
     def bad_request(self, address: Any, reason: str) -> None:

@@ -15,7 +15,7 @@ import gevent
 import msgspec
 
 from emg.errors import ControlError
-from watchdog.log_reading import BLOCK, LONGEST_LINE, Threads, folded, last_lines, open_plain, shown
+from watchdog.log_reading import LONGEST_LINE, Threads, folded, last_lines, open_plain, shown
 
 KIND: Final = "application/x-ndjson"
 FOLLOWERS: Final = 8
@@ -23,6 +23,8 @@ FOLLOW_SECONDS: Final = 600.0
 """Unless the caller says otherwise; and at most:"""
 LONGEST_SECONDS: Final = 3600.0
 POLL_SECONDS: Final = 0.25
+BLOCK: Final = 64 << 10
+"""Octets at a time: a row costs far more memory than an empty line of the log."""
 ALIVE_SECONDS: Final = 10.0
 FAR_BEHIND: Final = 8 << 20
 """Octets; then the caller misses some."""

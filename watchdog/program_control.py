@@ -85,9 +85,9 @@ class ProgramControl:
             raise ControlError(f"there is no program '{name[:100]}'; GET /programs lists them", 404)
         if name == OWN and verb in (Verb.STOP, Verb.QUICKSTOP):
             raise ControlError("nobody would be left to start the watchdog again: restart it, or stop it with supervisorctl", 409)  # fmt: skip
-        if doing := self.doing(name):
-            raise ControlError(f"{name}: {doing} is under way", 409)
         _asked(lambda: self._supervisor.program(name))
+        if doing := self.doing(name):  # from here to the spawn nobody else runs
+            raise ControlError(f"{name}: {doing} is under way", 409)
         deeds: dict[Verb, Callable[[], bool]] = {
             Verb.START: lambda: self._start(name),
             Verb.STOP: lambda: self._stop(name),

@@ -89,7 +89,8 @@ class Application:
         headers = [("WWW-Authenticate", "Bearer")] if code == 401 else []
         head = environ["REQUEST_METHOD"] == "HEAD"
         if isinstance(body, Stream):
-            start_response(_line(code), [("Content-Type", body.kind), ("Cache-Control", "no-store"), *headers])
+            stream = [("Content-Type", body.kind), ("Cache-Control", "no-store"), ("Connection", "close")]
+            start_response(_line(code), [*stream, *headers])
             return _Nothing(body.parts) if head else body.parts
         octets, kind = body if isinstance(body, Text) else (msgspec.json.encode(body) + b"\n", JSON)
         start_response(_line(code), [("Content-Type", kind), ("Content-Length", str(len(octets))), *headers])

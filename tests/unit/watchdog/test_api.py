@@ -344,6 +344,22 @@ def test_a_wrong_network_gets_no_further_than_the_door(tmp_path: Path, caplog) -
     site.api.stop()
 
 
+def test_connections_that_are_turned_away_take_nobodys_place(site: Site, monkeypatch) -> None:
+    """However many come, and say nothing: a few are told why, the others are closed at once."""
+    others = [True]
+    monkeypatch.setattr(Door, "admits", lambda _self, _address: not others)
+    monkeypatch.setattr(door_module, "MOST_CONNECTIONS", 1000)
+    monkeypatch.setattr("emg.control.http_server.LINGER_SECONDS", 30.0)
+    with gevent.Timeout(15):
+        silent = [site.connect() for _ in range(100)]
+        ended = [sock for sock in silent[api_module.TURNED_AWAY :] if sock.recv(1) == b""]
+        assert len(ended) == 100 - api_module.TURNED_AWAY
+        others.clear()
+        assert site.ask("GET", "/status")[0] == 200
+    for sock in silent:
+        sock.close()
+
+
 def test_one_address_cannot_have_all_connections(site: Site, monkeypatch) -> None:
     monkeypatch.setattr(door_module, "MOST_CONNECTIONS", 3)
     silent = [site.connect() for _ in range(3)]
@@ -508,6 +524,7 @@ def test_a_caller_who_never_ends_is_ended(site: Site, monkeypatch, octets: bytes
     """An octet now and then keeps no connection."""
     for name in ("IDLE_SECONDS", "HEAD_SECONDS", "BODY_SECONDS", "LINGER_SECONDS"):
         monkeypatch.setattr(f"emg.control.http_server.{name}", 0.3)
+    monkeypatch.setattr(api_module, "IDLE_SECONDS", 0.3)
     with gevent.Timeout(10):
         sock = site.connect()
         sock.sendall(octets)
@@ -602,6 +619,17 @@ def test_one_deed_at_a_time_and_it_goes_on_without_who_asked(site: Site) -> None
     gevent.sleep(0.6)
     assert site.supervisor.known["gateway"].state == "STOPPED"
     assert site.ask("POST", "/programs/gateway/start", {"wait": 1})[0] == 200
+
+
+def test_two_at_the_same_moment_are_one_deed_and_one_refusal(site: Site, monkeypatch) -> None:
+    """Asking supervisord takes a moment, in which the other one asks too."""
+    quick = site.supervisor.program
+    monkeypatch.setattr(site.supervisor, "program", lambda name: (gevent.sleep(0.05), quick(name))[1])
+    site.supervisor.slow = 0.3
+    asked = [gevent.spawn(site.ask, "POST", "/programs/gateway/stop", {"wait": 5}) for _ in range(5)]
+    gevent.joinall(asked, timeout=10)
+    assert sorted(one.value[0] for one in asked) == [200, 409, 409, 409, 409]
+    assert site.supervisor.told == [("stop", "gateway")]
 
 
 def test_supervisord_away_is_503(site: Site) -> None:
