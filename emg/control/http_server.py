@@ -240,8 +240,14 @@ class Handler(WSGIHandler):
         super().__init__(sock, address, server)
 
     def read_requestline(self) -> str:
-        """The pause before it is the connection's own business; from its first octet on it has a deadline."""
-        self.rfile.peek(1)
+        """The pause before it is the connection's own business, and ends with the server; from its first octet on it has a deadline."""
+        assert isinstance(self.server, Server), "no other makes one"
+        idle = self.server.idle
+        idle.add(self.socket)
+        try:
+            self.rfile.peek(1)
+        finally:
+            idle.discard(self.socket)
         with gevent.Timeout(HEAD_SECONDS, TimeoutError("the first line did not come to its end")):
             line: str = super().read_requestline()
         return line
@@ -323,7 +329,18 @@ class Server(WSGIServer):
 
     def __init__(self, listener: Any, application: Application, log: logging.Logger, handler: type = Handler) -> None:
         super().__init__(listener, application, log=None, error_log=log, handler_class=handler, spawn=Pool(CONNECTIONS))
+        self.idle: set[Any] = set()
+        """Connections on which nothing is being asked."""
         self._told = log
+
+    def stop(self, timeout: float | None = None) -> None:
+        """Listen no more; who is being answered has so many seconds, who asks nothing has none."""
+        for sock in list(self.idle):
+            try:
+                sock.shutdown(system_socket.SHUT_RDWR)
+            except OSError:
+                pass  # it has gone
+        super().stop(timeout)
 
     def bad_request(self, address: Any, reason: str) -> None:
         """Something came that is no HTTP request."""

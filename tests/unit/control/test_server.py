@@ -1,6 +1,7 @@
 """The control API over its real socket: every route, what is wrong with a request, who may connect."""
 
 import dataclasses
+import logging
 import os
 import re
 import socket
@@ -15,7 +16,8 @@ import gevent.socket
 import pytest
 
 from emg.control import overview
-from emg.control.server import PUBLIC, TABLE, ControlServer
+from emg.control.http_server import Server, listen_tcp
+from emg.control.server import PUBLIC, TABLE, Api, ControlApplication, ControlServer
 from emg.engine.port import Counters
 from emg.errors import Cause, EmgError
 from emg.rules.pacing import TokenBucket
@@ -456,6 +458,18 @@ def test_the_metrics_port_shows_no_more(tmp_path: Path) -> None:
     assert pool.apply(get, ("/status",)) == 404
     assert pool.apply(get, ("/stop",)) == 404
     gateway.close()
+
+
+def test_a_stop_does_not_wait_for_connections_that_ask_nothing(gateway: SmallGateway) -> None:
+    server = Server(listen_tcp("127.0.0.1", 0, "TEST"), ControlApplication(Api(gateway), TABLE), logging.getLogger())
+    server.start()
+    with gevent.Timeout(10):
+        kept = gevent.socket.create_connection(("127.0.0.1", server.server_port))
+        kept.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert kept.recv(65536).startswith(b"HTTP/1.1 200")
+        server.stop(timeout=60)
+        assert kept.recv(65536) == b""
+        kept.close()
 
 
 def test_a_silent_connection_is_closed(gateway: SmallGateway, monkeypatch) -> None:
