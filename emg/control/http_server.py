@@ -328,7 +328,17 @@ class Server(WSGIServer):
     """An application on a listening socket, with at most `CONNECTIONS` at a time; further callers wait in the system's queue."""
 
     def __init__(self, listener: Any, application: Application, log: logging.Logger, handler: type = Handler) -> None:
-        super().__init__(listener, application, log=None, error_log=log, handler_class=handler, spawn=Pool(CONNECTIONS))
+        # else pywsgi asks the DNS for the name of our own address
+        names = {"SERVER_NAME": "emg"}
+        super().__init__(
+            listener,
+            application,
+            log=None,
+            error_log=log,
+            handler_class=handler,
+            spawn=Pool(CONNECTIONS),
+            environ=names,
+        )
         self.idle: set[Any] = set()
         """Connections on which nothing is being asked."""
         self._told = log

@@ -277,6 +277,14 @@ def test_a_fault_of_ours_is_500_and_its_details_stay_here(site: Site, monkeypatc
     assert "ZeroDivisionError" in caplog.text
 
 
+def test_nobody_is_asked_for_our_own_name(tmp_path: Path, monkeypatch) -> None:
+    """A DNS that does not answer would hold up the start."""
+    monkeypatch.setattr("gevent.pywsgi.socket.getfqdn", lambda _address: 1 / 0)
+    site = Site(tmp_path)
+    assert site.ask("GET", "/status")[0] == 200
+    site.api.stop()
+
+
 def test_an_api_that_cannot_listen_is_tried_again_and_told_of(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(api_module, "AGAIN_SECONDS", 0.02)
     site = Site(tmp_path)
