@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: help setup run test lint format bench fuzz soak docs lock clean
+.PHONY: help setup run test lint format bench fuzz faults soak docs lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ bench: .venv/.for-work ## measure what things cost
 
 fuzz: .venv/.for-work ## feed random bytes and values, round after round for FUZZ_SECONDS (300)
 	@scripts/fuzz.sh
+
+faults: .venv/.for-work ## do each fault to the whole product, and measure how long until all is well
+	@scripts/faults.sh
 
 soak: .venv/.for-work ## the long crash and load tests
 	@$(BIN)/pytest -m soak tests

@@ -9,10 +9,10 @@ cd "$(dirname "$0")/.." || exit
 scripts/packages.sh kannel mariadb-server fonts-dejavu-core fonts-droid-fallback poppler-utils || exit 1
 
 failed=0
-.venv/bin/pytest --numprocesses auto tests --ignore tests/durability --ignore tests/integration "$@" || failed=1
+.venv/bin/pytest --numprocesses auto tests --ignore tests/durability --ignore tests/faults --ignore tests/integration "$@" || failed=1
 
 serial=()
-for folder in tests/durability tests/integration; do
+for folder in tests/durability tests/faults tests/integration; do
     [ -z "$(find "$folder" -name 'test_*.py' -print -quit 2>/dev/null)" ] || serial+=("$folder")
 done
 if [ ${#serial[@]} -gt 0 ]; then

@@ -192,10 +192,10 @@ def database_flaps(stage: Stage, load: Load) -> Done:
     eventually(lambda: stage.alerts("database:away")[before:], HURT_SECONDS, "an alert")
     for _ in range(FLAPS):
         stage.mariadb.start()
-        time.sleep(1.0)
+        time.sleep(0.8)
         stage.mariadb.kill()
         assert stage.carried(), "messages flow without the database"
-        time.sleep(1.0)
+        time.sleep(0.8)
     stage.mariadb.start()
     at = time.monotonic()
     assert stage.alerts("database:away")[before:] == ["raised"], "one alert, however it flaps"

@@ -26,9 +26,11 @@ from pathlib import Path
 from typing import Any
 
 from emg.db.models.log import Status
+from emg.engine import events
 from emg.tools import ledger
 from emg.wire.smpp.pdus import BindTransceiver, DeliverSm
 from tests.databases import MariaDb, _make_tables
+from tests.durability.proof import Outbox
 from tests.faults.disk import Disk
 from tests.gateways import Esme, Program, eventually, free_port, incoming, message, outgoing, user
 from tests.stacks import ROOT, Stack
@@ -74,6 +76,10 @@ class Account:
     lost: list[str]
     unmarked: list[str]
     missing: list[str]
+    repeated: list[str]
+    """Reported twice without a mark."""
+    confused: list[str]
+    """Refused and delivered all the same, an id given twice, ended twice: what may never be."""
     unlogged: list[int]
     marked: int
     """Doubled, and marked as maybe sent."""
@@ -88,6 +94,8 @@ class Account:
                 ("acknowledged and lost", self.lost),
                 ("sent twice without a mark", self.unmarked),
                 ("without their report", self.missing),
+                ("reported twice without a mark", self.repeated),
+                ("refused and delivered, or with an id or an end too many", self.confused),
                 ("not in the log, or without their end there", self.unlogged),
             )
             if found
@@ -301,6 +309,7 @@ class Load:
         self.operator_ledger = stage.folder / f"operator{number}.ledger"
         self._operator_from = stage.operator_ledger.stat().st_size if stage.operator_ledger.exists() else 0
         self._above = max(stage.rows(0), default=0)
+        self._after = stage.files.query("SELECT coalesce(max(seq), 0) FROM outbox")[0][0]
         command = [
             "load", "--to", f"127.0.0.1:{stage.files.port()}", "--system-id", "acme", "--password", "secret", "--sessions", str(sessions),
             "--window", "20", "--rate", str(rate), "--reports", "--report-wait", str(SETTLE_SECONDS), "--answer-wait", "30", "--duration", "1h",
@@ -346,6 +355,11 @@ class Load:
             tags[rows[number][1]] for number in maybe if rows[number][1] in tags
         }
         found = ledger.compare(str(self.ledger), str(self.operator_ledger), marks)
+        outbox = self._outbox()
+        told = ledger.compare(
+            str(self.ledger), str(self.operator_ledger), {str(each) for each in outbox.reports_maybe_sent()}
+        )
+        ended = [str(number) for number, count in outbox.ended.items() if count > 1]
         owed = self._owed(tags, answered)
         ids = {event[1]: int(event[2]) for event in ledger.read(str(self.ledger)) if event[0] == "acked"}
         missing = [tag for tag in found.missing_reports if tag not in owed]
@@ -356,8 +370,19 @@ class Load:
         ]
         return Account(
             acked=found.acked, refused=found.refused, unknown=found.unknown, lost=list(found.lost), unmarked=list(found.unmarked_duplicates),
-            missing=missing, unlogged=unlogged, marked=len(found.duplicates) - len(found.unmarked_duplicates), owed=len(owed),
+            missing=missing, repeated=list(told.unmarked_repeated_reports),
+            confused=[*found.refused_but_received, *found.reused_ids, *ended], unlogged=unlogged, marked=len(found.duplicates) - len(found.unmarked_duplicates), owed=len(owed),
         )  # fmt: skip
+
+    def _outbox(self) -> Outbox:
+        """What the gateway wrote about messages since the client began."""
+        outbox = Outbox()
+        for count, body in self.stage.files.query(
+            "SELECT count, body FROM outbox WHERE seq > ? ORDER BY seq", self._after
+        ):
+            for event in events.decode_row(body, count):
+                outbox.take(event)
+        return outbox
 
     def _owed(self, tags: dict[str, str], answered: set[str]) -> set[str]:
         """Tags of messages whose report an operator had that is no more. His ids begin with the clock's microseconds at his start."""
