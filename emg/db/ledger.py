@@ -43,6 +43,7 @@ def _enter(session: Session, actor: Actor, name: str, kind: Entry, amount: int, 
     if faults := rows.check(ENTRY, {"amount": amount, "why": why, "reference": reference}, changes.NOWHERE):
         raise RowFaults(faults)
     account = accounts.find(session, name, lock=True)
+    balance(account)  # a sum has to be one before something is added
     credited = account.credited + amount
     if abs(credited) > money.LARGEST or abs(credited - account.charged) > money.LARGEST:
         raise rows.fault("amount", f"would bring {name} to more than this program counts with")
@@ -63,7 +64,12 @@ def _enter(session: Session, actor: Actor, name: str, kind: Entry, amount: int, 
 
 
 def balance(account: Account) -> int:
-    """What is left on it as far as the database knows; the gateway is ahead by what the recorder has not written yet."""
+    """What is left on it as far as the database knows; the gateway is ahead by what the recorder has not written yet. Raises RowFaults (SQLite keeps any word)."""
+    for field, stored in (("credited", account.credited), ("charged", account.charged)):
+        if not isinstance(stored, int):
+            raise rows.fault(
+                field, f"{stored!r} of account {account.name} got into the database by hand: it is no whole number"
+            )
     return account.credited - account.charged
 
 

@@ -12,7 +12,18 @@ from sqlalchemy import ColumnElement
 from emg.db.models import Price as Model
 from emg.db.rule_table import RuleTable, begins_with
 from emg.rules.faults import Fault
-from emg.rules.price_rows import ALWAYS, COLUMNS, FOREVER, REFUNDS, PriceFaults, PriceRow, ambiguities, cells_of, key_of
+from emg.rules.price_rows import (
+    ALWAYS,
+    COLUMNS,
+    FOREVER,
+    REFUNDS,
+    UNREADABLE,
+    PriceFaults,
+    PriceRow,
+    ambiguities,
+    cells_of,
+    key_of,
+)
 
 MOST_MOMENTS: Final = 10_000
 _moments: dict[Any, int] = {}
@@ -24,18 +35,27 @@ def _row(cells: list[Any]) -> PriceRow:
     valid_from = ALWAYS if begin is None else _epoch(begin)
     valid_until = FOREVER if end is None else _epoch(end)
     return PriceRow(
-        *(number, prefix, account, connector_in, out, price, cost, currency, valid_from, valid_until),
+        *(number, prefix, account, connector_in, out, _amount(price), _amount(cost), currency, valid_from, valid_until),
         _REFUND.get(refund, 0),
     )
 
 
+def _amount(stored: Any) -> int:
+    """Micro-units; SQLite has room for words here."""
+    return stored if isinstance(stored, int) else UNREADABLE
+
+
 def _epoch(text: str) -> int:
-    """Whole seconds of a moment as the driver has it."""
+    """Whole seconds of a moment as the driver has it; a year 0 (MariaDB) or a word (SQLite) is none."""
     known = _moments.get(text)
     if known is None:
         if len(_moments) >= MOST_MOMENTS:
             _moments.clear()
-        known = _moments[text] = int(dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC).timestamp())
+        try:
+            known = int(dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC).timestamp())
+        except (ValueError, TypeError):
+            known = UNREADABLE
+        _moments[text] = known
     return known
 
 

@@ -9,10 +9,11 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from emg.db import mail, settings
+from emg.db import ledger, mail, settings
 from emg.db.engine import Database
 from emg.db.models import Account, Customer
 from emg.rules import money
+from emg.rules.rows import RowFaults
 
 
 def look(database: Database) -> str:
@@ -27,14 +28,18 @@ def look(database: Database) -> str:
     for number in risen:
         with database.session() as session:
             account = session.get_one(Account, number, with_for_update=True)
-            account.low_balance_told = account.low_balance is not None and _balance(account) < account.low_balance
+            account.low_balance_told = account.low_balance is not None and ledger.balance(account) < account.low_balance
     return f"{told} accounts are low, {len(risen)} are well again"
 
 
 def _tell(database: Database, number: int) -> bool:
     with database.session() as session:
         account = session.get_one(Account, number, with_for_update=True)
-        if account.low_balance is None or account.low_balance_told or _balance(account) >= account.low_balance:
+        try:
+            balance = ledger.balance(account)
+        except RowFaults:
+            return False  # the gateway's status tells of such a row; it must not stop the others' mails
+        if account.low_balance is None or account.low_balance_told or balance >= account.low_balance:
             return False  # it has changed since we looked
         account.low_balance_told = True
         chosen = settings.read(session)
@@ -50,13 +55,11 @@ def _recipients(session: Session, account: Account, chosen: dict[str, Any]) -> l
     return [each for each in (customer.email if customer else "", chosen["mail_to"]) if each]
 
 
-def _balance(account: Account) -> int:
-    return account.credited - account.charged
-
-
 def _text(account: Account, chosen: dict[str, Any]) -> str:
     assert account.low_balance is not None
-    mark, balance = (f"{money.show(amount)} {account.currency}" for amount in (account.low_balance, _balance(account)))
+    mark, balance = (
+        f"{money.show(amount)} {account.currency}" for amount in (account.low_balance, ledger.balance(account))
+    )
     limit = ""
     if account.prepaid:
         limit = "It is prepaid: when nothing is left, messages are refused.\n"

@@ -35,6 +35,9 @@ LARGEST: Final = 10_000_000 * money.MICRO
 FOREVER: Final = 253_402_300_800
 """The year 10000: after everything that a date can say."""
 
+UNREADABLE: Final = -1
+"""In the place of a moment or an amount that got into the database by hand and is none. It is shown as `?`, which nothing takes for a value."""
+
 _REFUND: Final = {word: number for number, word in enumerate(REFUNDS)}
 _DEFAULT_REFUND: Final = "refused"
 
@@ -90,7 +93,7 @@ def cells_of(row: PriceRow) -> tuple[str, ...]:
     """A row's cells, in the order of `COLUMNS`."""
     return (
         *(row.prefix, row.account, row.connector_in, row.connector_out),
-        *(money.show(row.price), money.show(row.cost), row.currency),
+        *(_show_amount(row.price), _show_amount(row.cost), row.currency),
         *(show_moment(row.valid_from), show_moment(row.valid_until), REFUNDS[row.refund]),
     )
 
@@ -159,8 +162,14 @@ def show_moment(epoch: int) -> str:
     """The date, or date and time in UTC; empty for ever."""
     if epoch in (ALWAYS, FOREVER):
         return ""
+    if epoch == UNREADABLE:
+        return "?"
     moment = dt.datetime.fromtimestamp(epoch, dt.UTC)
     return moment.strftime("%Y-%m-%d" if not epoch % 86400 else "%Y-%m-%dT%H:%M:%SZ")
+
+
+def _show_amount(micro: int) -> str:
+    return "?" if micro == UNREADABLE else money.show(micro)
 
 
 def parse_moment(text: str) -> int:

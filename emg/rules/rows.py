@@ -117,8 +117,13 @@ def write(fields: Fields, values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def text(field: Field, value: Any) -> str:
-    """A value as `read` takes it."""
-    return "" if value is None else field.kind.show(value)
+    """A value as `read` takes it. What got into the database by hand and is of another kind (SQLite keeps any) stands as it is."""
+    if value is None:
+        return ""
+    try:
+        return field.kind.show(value)
+    except (TypeError, ValueError, AttributeError):
+        return str(value)
 
 
 # -- kinds that only tables have

@@ -11,7 +11,7 @@ from typing import Final
 from emg.config import hashes
 from emg.db import accounts, ledger
 from emg.db.models import Account
-from emg.rules import account_rows, money, rows
+from emg.rules import account_rows, rows
 from emg.rules.account_rows import ACCOUNT
 from emg.shell import account_access, account_files, account_money, balances, fields
 from emg.shell.account_access import known
@@ -118,7 +118,7 @@ def delete(call: Call) -> int:
     name = call.arguments.name
     with call.database.session() as session:
         account = accounts.find(session, name)
-    left = f"{money.show(ledger.balance(account))} {account.currency}"
+    left = f"{balances.stored(account) or '?'} {account.currency}"
     if not fields.confirm(call, f"Delete account {name} with a balance of {left}?"):
         call.say({"account": name, "done": "nothing"}, "nothing was done")
         return 1

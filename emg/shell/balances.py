@@ -8,6 +8,7 @@ from emg.db import ledger
 from emg.db.models import Account
 from emg.errors import ControlError
 from emg.rules import money
+from emg.rules.rows import RowFaults
 from emg.shell.common import Call
 
 SECONDS: Final = 5.0
@@ -24,9 +25,17 @@ def live(call: Call, name: str = "") -> Mapping[str, int]:
         return {}
 
 
+def stored(account: Account) -> str | None:
+    """The database's; None where what stands there is no amount, which the gateway's status tells more of."""
+    try:
+        return money.show(ledger.balance(account))
+    except RowFaults:
+        return None
+
+
 def shown(account: Account, known: Mapping[str, int]) -> dict[str, Any]:
     """The balance, and whose figure it is."""
     balance = known.get(account.name)
     if balance is None or account.deleted is not None:
-        return {"balance": money.show(ledger.balance(account)), "balance_from": DATABASE}
+        return {"balance": stored(account), "balance_from": DATABASE}
     return {"balance": money.show(balance), "balance_from": GATEWAY}

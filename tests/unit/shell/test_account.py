@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from emg.config import hashes
 from emg.db import accounts, revisions
@@ -272,3 +273,26 @@ def test_a_dry_run_imports_nothing(quick: Run) -> None:
     told = quick("account", "import", "-", "--dry-run", stdin="name\nacme\n")
     assert (told.code, told.out) == (0, "would be: 1 added, 0 changed, 0 unchanged\n")
     assert quick("account", "list", "--json").json == []
+
+
+def test_amounts_that_got_in_by_hand_stop_no_list_and_are_named(quick: Run, database: Database) -> None:
+    """Only SQLite keeps a word where an amount belongs; a percentage, too."""
+    if not database.is_sqlite:
+        return
+    quick("customer", "add", "Acme")
+    quick("account", "add", "acme", "--balance", "10", "--access", "*")
+    quick("account", "add", "other", "--balance", "7")
+    with database.session() as session:
+        session.execute(text("UPDATE account SET credited = 'much' WHERE name = 'acme'"))
+        session.execute(text("UPDATE customer SET vat = 'some'"))
+    assert [row["balance"] for row in quick("account", "list", "--json").json] == [None, "7.00"]
+    assert quick("account", "show", "acme").code == 0
+    for command in (("topup", "acme", "1"), ("correct", "acme", "1", "--why", "so")):
+        result = quick("account", *command)
+        assert (result.code, result.out) == (1, "")
+        assert (
+            result.err
+            == "emg account: credited: 'much' of account acme got into the database by hand: it is no whole number\n"
+        )
+    assert quick("customer", "list", "--json").json[0]["vat"] == "some"
+    assert quick("account", "delete", "acme", "--yes").code == 0

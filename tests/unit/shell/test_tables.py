@@ -464,3 +464,28 @@ def test_explain_says_that_an_account_is_not_used(run: Run, database: Database) 
         assert (code, out) == (1, "")
         assert "the gateway does not use account row" in err
         assert "(acme): throughput: " in err
+
+
+def test_a_price_that_got_in_by_hand_can_be_seen_replaced_and_deleted(
+    run: Run, folder: Path, database: Database
+) -> None:
+    """MariaDB takes the year 0, SQLite any word; both are a row like others for who has to mend it."""
+    values = ["0000-00-00", "5"] if not database.is_sqlite else ["yesterday", "'NaN'"]
+
+    def by_hand() -> None:
+        with database.session() as session:
+            session.execute(statement(
+                ("" if database.is_sqlite else "SET STATEMENT sql_mode = '' FOR ") +
+                "INSERT INTO price (prefix, account, connector_in, connector_out, price, cost, currency, refund, valid_from, updated)"
+                f" VALUES ('49', '', '', '', {values[1]}, 1, 'EUR', 'never', '{values[0]}', '2026-01-01 00:00:00')"
+            ))  # fmt: skip
+
+    by_hand()
+    (row,) = told(run("price", "list", "--json"))["rows"]
+    assert row["valid_from"] == "?"
+    assert ",?,,never" in run("price", "export")[1]
+    assert "valid_from: '?'" in run("price", "set", str(row["id"]), "--cost=2")[2]
+    assert run("price", "delete", str(row["id"]))[0] == 0
+    by_hand()
+    assert run("price", "import", str(folder / "prices.csv"))[0] == 0
+    assert "?" not in run("price", "export")[1]
