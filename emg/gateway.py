@@ -12,6 +12,7 @@ import logging
 import os
 import resource
 import signal
+import ssl
 import sys
 import time
 from collections import deque
@@ -22,11 +23,12 @@ import gevent
 import gevent.event
 import gevent.lock
 
-from emg.config.changes import Changed
+from emg.config.changes import Changed, in_words, summary
 from emg.config.load import load
 from emg.config.model import ConnectorConfig, ServerConfig
 from emg.connectors.smpp.incoming import IncomingConnector
 from emg.connectors.smpp.outgoing import OutgoingConnector, OutgoingSession
+from emg.connectors.smpp.rehearsal import rehearse
 from emg.control.server import ControlServer
 from emg.engine import native, table_files
 from emg.engine.engine import Engine, build, resume
@@ -35,7 +37,7 @@ from emg.engine.port import Port
 from emg.engine.table_files import TableFiles
 from emg.engine.tables import Assembled
 from emg.engine.upkeep import Upkeep
-from emg.errors import EmgError
+from emg.errors import ControlError, EmgError
 from emg.rules.retry import RetryScheme
 from emg.spool.opening import open_spool
 from emg.supervised import patience
@@ -47,8 +49,6 @@ TICK_SECONDS = 1.0
 LET_GO_SECONDS = 0.1
 LARGE = 10_000
 """Rows of a table that the garbage collector is to leave alone."""
-NAMED = 10
-"""Accounts, or connectors, that a line of the log names."""
 
 log = logging.getLogger("emg")
 Connector = IncomingConnector | OutgoingConnector
@@ -214,7 +214,8 @@ class Gateway:
     def reload(self, *, anew: bool = False) -> dict[str, Any]:
         """Read the configuration and all tables again and apply what differs. Raises EmgError, and then nothing of the files has changed.
 
-        Sessions of connectors and accounts that did not change are not touched (design section 4, invariant 9). The database's tables
+        Sessions of connectors and accounts that did not change are not touched (design section 4, invariant 9); new ones of theirs are
+        made with the certificates that are there now. The database's tables
         are looked at whatever the files say; `anew`: also where no revision has changed, since a row may have been changed by hand.
         """
         look = self.feed.look(anew=anew)
@@ -222,12 +223,27 @@ class Gateway:
             file = load(self._file.file)
             files = table_files.read(file)
             made = self._assembled(file, files)
+            contexts = self._rehearse(made, file)
             self._file, self._files = file, files
             self._swap(made)
+            for name in contexts.keys() & self.connectors.keys():
+                self.connectors[name].tls = contexts[name]
         self._catch_up()
         told = summary(made.changes) | self.feed.wait(look)
         self._catch_up()  # what the tables asked for meanwhile
         return told
+
+    def _rehearse(self, made: Assembled, file: ServerConfig) -> dict[str, ssl.SSLContext | None]:
+        """Try what the connectors of the file need, before anything is changed. Raises EmgError."""
+        changes = made.changes
+        to_start = {
+            *changes.connectors_added,
+            *(changed.name for changed in changes.connectors_changed if changed.rebuild),
+        }
+        listening = [each.listener for each in self.connectors.values() if isinstance(each, IncomingConnector)]
+        ours = {port for listener in listening if listener is not None for _host, port in listener.bound}
+        wanted = [each for each in file.connectors.values() if not each.disabled]
+        return rehearse(wanted, to_start, ours)
 
     def _tables_changed(self) -> None:
         """The database's tables have changed; called with the feed's lock held."""
@@ -277,20 +293,26 @@ class Gateway:
                 except EmgError as error:
                     if raising:
                         raise
-                    log.error("a connector of the configuration can't be had: %s", error)
+                    log.error("%s", error)
 
     def _connect(self, made: Assembled) -> None:
-        changes = made.changes
+        changes, faults = made.changes, []
         for name in changes.connectors_removed:
             self._remove(name)
-        for changed in changes.connectors_changed:
-            self._guarded(changed.name, functools.partial(self._change, changed, made))
-        for name in changes.connectors_added:
-            self._guarded(name, functools.partial(self._begin, made.config.connectors[name], made.schemes))
+        steps = [(each.name, functools.partial(self._change, each, made)) for each in changes.connectors_changed]
+        added = ((name, made.config.connectors[name]) for name in changes.connectors_added)
+        steps += [(name, functools.partial(self._begin, config, made.schemes)) for name, config in added]
+        for name, step in steps:
+            try:
+                self._guarded(name, step)
+            except EmgError as error:
+                faults.append(f"connector {name} can't be had: {error}")
         for lane in self.engine.lanes.by_name.values():
             self.engine.lanes.touch(lane)
         if told := in_words(summary(changes)):
             log.info("configuration reloaded: %s", told)
+        if faults:
+            raise ControlError("the new configuration is in force, but " + "\n".join(faults), 409)
 
     def _take(self, made: Assembled) -> None:
         """The engine's part of a swap."""
@@ -301,6 +323,8 @@ class Gateway:
         self.engine.configure(made.config, made.routes, made.lists)
         charging.prices, charging.numbering = made.prices, made.numbering
         charging.configure(made.billing)
+        for name in made.schemes.keys() & self.engine.ports.keys():
+            self.engine.ports[name].retry = made.schemes[name]
         self.feed.note(made.skipped)
 
     def _begin(self, config: ConnectorConfig, schemes: Mapping[str, RetryScheme]) -> None:
@@ -342,31 +366,6 @@ def _let_go(old: list[object]) -> None:
         old.pop()
 
 
-def summary(changes: Any) -> dict[str, Any]:
-    """What a reload did, for the log and its caller."""
-    return {
-        "connectors_added": list(changes.connectors_added),
-        "connectors_removed": list(changes.connectors_removed),
-        "connectors_changed": [changed.name for changed in changes.connectors_changed],
-        "connectors_rebuilt": [changed.name for changed in changes.connectors_changed if changed.rebuild],
-        "users_added": list(changes.users_added),
-        "users_removed": list(changes.users_removed),
-        "users_changed": [changed.name for changed in changes.users_changed],
-        "general": list(changes.general_live),
-        "after_restart": list(changes.general_restart),
-    }
-
-
-def in_words(told: dict[str, Any]) -> str:
-    """What has changed, for the log: `connectors added op1, op2; users changed acme`; empty when nothing has."""
-    return "; ".join(f"{what.replace('_', ' ')} {_some(names)}" for what, names in told.items() if names)
-
-
-def _some(names: list[str]) -> str:
-    more = len(names) - NAMED
-    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
-
-
 def main(argv: list[str]) -> int:
     """`emg gateway [-c server.cfg]`: run until SIGTERM or SIGINT. 0 after an orderly stop, 1 when it could not start."""
     parser = argparse.ArgumentParser(prog="emg gateway", description="Run the gateway in the foreground.")
@@ -390,5 +389,7 @@ def _reload(gateway: Gateway) -> None:
     try:
         gateway.reload(anew=True)
         log.info("the configuration was read again")
+    except ControlError as error:
+        log.error("%s", error)
     except EmgError as error:
         log.error("the configuration stays as it was: %s", error)

@@ -6,13 +6,15 @@ but not its contents (routes, prices, certificates) is not seen here: a reload r
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from emg.config.connector import ConnectorConfig
 from emg.config.keywords import Apply, table
 from emg.config.model import ServerConfig, UserConfig
 
 S = TypeVar("S", ConnectorConfig, UserConfig)
+NAMED = 10
+"""Accounts, or connectors, that a line of the log names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +84,28 @@ def _changed(cls: type[S], old: Mapping[str, S], new: Mapping[str, S]) -> tuple[
         live = tuple(row.name for row in rows if row.apply is Apply.LIVE)
         found.append(Changed(name, live, tuple(row.name for row in rows if row.apply is not Apply.LIVE)))
     return tuple(found)
+
+
+def summary(changes: Changes) -> dict[str, Any]:
+    """What a reload did, for the log and its caller."""
+    return {
+        "connectors_added": list(changes.connectors_added),
+        "connectors_removed": list(changes.connectors_removed),
+        "connectors_changed": [changed.name for changed in changes.connectors_changed],
+        "connectors_rebuilt": [changed.name for changed in changes.connectors_changed if changed.rebuild],
+        "users_added": list(changes.users_added),
+        "users_removed": list(changes.users_removed),
+        "users_changed": [changed.name for changed in changes.users_changed],
+        "general": list(changes.general_live),
+        "after_restart": list(changes.general_restart),
+    }
+
+
+def in_words(told: dict[str, Any]) -> str:
+    """What has changed, for the log: `connectors added op1, op2; users changed acme`; empty when nothing has."""
+    return "; ".join(f"{what.replace('_', ' ')} {_some(names)}" for what, names in told.items() if names)
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")

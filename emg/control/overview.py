@@ -99,6 +99,8 @@ def reload(api: "Api", _request: Request) -> dict[str, Any]:
     """Read the configuration again; nothing changes when it has a fault."""
     try:
         return api.gateway.reload()
+    except ControlError:
+        raise
     except EmgError as error:
         raise ControlError(f"the configuration stays as it was: {error}", 409) from error
 

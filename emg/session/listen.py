@@ -50,6 +50,15 @@ def tune(sock: Socket) -> None:
     sock.setsockopt(system_socket.SOL_SOCKET, system_socket.SO_KEEPALIVE, 1)
 
 
+def try_to_bind(addresses: list[tuple[str, int]]) -> None:
+    """See whether these can be listened on, and let them go again. Raises EmgError."""
+    trial = Listener(addresses, lambda sock, _ip, _port: sock.close())
+    try:
+        trial.bind()
+    finally:
+        trial.stop()
+
+
 class Listener:
     """The listening side of one connector."""
 
@@ -72,8 +81,8 @@ class Listener:
         self._acceptors = gevent.pool.Group()
         self._connections = gevent.pool.Group()
 
-    def start(self) -> None:
-        """Bind and listen on every address, then accept. Raises EmgError and leaves nothing open."""
+    def bind(self) -> None:
+        """Bind and listen on every address. Raises EmgError and leaves nothing open."""
         try:
             for host, port in self.addresses:
                 for family, address in resolve(host, port, passive=True):
@@ -81,6 +90,10 @@ class Listener:
         except EmgError:
             self.stop()
             raise
+
+    def start(self) -> None:
+        """The same, and accept. Raises EmgError and leaves nothing open."""
+        self.bind()
         for sock in self._sockets:
             self._acceptors.spawn(self._accept, sock)
 

@@ -4,8 +4,9 @@ import time
 
 import pytest
 
+from emg.config.changes import NAMED, in_words
 from emg.config.model import ServerConfig
-from emg.gateway import NAMED, Gateway, in_words
+from emg.gateway import Gateway
 
 
 def test_a_reload_is_told_in_words() -> None:

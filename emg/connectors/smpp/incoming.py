@@ -16,6 +16,7 @@ import gevent.socket
 
 from emg.config.model import ConnectorConfig, Mode, UserConfig
 from emg.connectors.smpp.inbox import Inbox
+from emg.connectors.smpp.rehearsal import context_of
 from emg.connectors.smpp.session import Session, timers_of
 from emg.connectors.smpp.translate import Inward, Outward
 from emg.engine.engine import Engine
@@ -25,7 +26,7 @@ from emg.message import Message
 from emg.rules.access import EVERYBODY, Networks, may_log_in
 from emg.rules.address import Addressing
 from emg.session.listen import Listener
-from emg.session.tls import TlsPipe, server_context
+from emg.session.tls import TlsPipe
 from emg.wire.smpp.events import BindRequested, Broken, Unbound
 from emg.wire.smpp.machine import Machine, Role
 from emg.wire.smpp.names import Status
@@ -60,16 +61,7 @@ class IncomingConnector:
         self.inward = Inward(config, addressing)
         self.outward = Outward(config, Addressing(ConnectorConfig(name="")))
         self.access = Networks(config.access) if config.access else EVERYBODY
-        self.tls = (
-            server_context(
-                config.ssl_keyfile or "",
-                config.ssl_certfile or "",
-                config.ssl_cafile or "",
-                client_certificate=config.ssl_client_cert,
-            )
-            if config.ssl
-            else None
-        )
+        self.tls = context_of(config)
         self.timers = timers_of(config)
         for session in self._sessions.values():
             session.reconfigure()

@@ -16,7 +16,8 @@ import gevent.event
 import gevent.pool
 import gevent.socket
 
-from emg.config.model import ConnectorConfig, Mode, SslVerify
+from emg.config.model import ConnectorConfig, Mode
+from emg.connectors.smpp.rehearsal import context_of
 from emg.connectors.smpp.session import Session, timers_of
 from emg.connectors.smpp.translate import Inward, Outward
 from emg.engine.engine import Engine
@@ -28,7 +29,7 @@ from emg.rules.address import Addressing
 from emg.rules.pacing import AdaptiveWindow, Redial
 from emg.rules.remoteid import IdFormat
 from emg.session.dial import dial
-from emg.session.tls import TlsPipe, client_context
+from emg.session.tls import TlsPipe
 from emg.wire.smpp import pdus
 from emg.wire.smpp.events import BindRefused, Bound, OutbindReceived
 from emg.wire.smpp.machine import Machine, Role
@@ -68,12 +69,7 @@ class OutgoingConnector:
         self.inward = Inward(config, Addressing(ConnectorConfig(name="")))
         self.ids = IdFormat.parse(config.msgid_format)
         self.timers = timers_of(config)
-        self.tls = None
-        if config.ssl:
-            verify = {SslVerify.HOST: "host", SslVerify.PEER: "peer", SslVerify.NONE: "none"}[config.ssl_verify]
-            self.tls = client_context(
-                config.ssl_cafile or "", config.ssl_keyfile or "", config.ssl_certfile or "", verify=verify
-            )
+        self.tls = context_of(config)
         for session in self._sessions.values():
             session.configure()
             if session.attached:
