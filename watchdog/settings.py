@@ -108,7 +108,7 @@ def settings(config: ServerConfig, host: str) -> Settings:
         secrets=tuple(sorted(set(_secrets(config)), key=len, reverse=True)),
         api=config.watchdog,
         token=config.watchdog_token,
-        token_file=posixpath.join(posixpath.dirname(config.control), "watchdog.token"),
+        token_file=posixpath.join(config.spooldir, "watchdog.token"),
         access=config.watchdog_access,
         interval=config.watchdog_interval,
         patience=config.watchdog_patience,

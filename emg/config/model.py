@@ -274,7 +274,7 @@ class ServerConfig:
         group=WATCHDOG, apply=OF_WATCHDOG, example="192.0.2.7:3000")
     watchdog_token: str | None = keyword(
         kinds.text(256, 16), None,
-        "What a caller of the watchdog's API sends as bearer token. Without it one is made, and kept in watchdog.token beside the control socket.",
+        "What a caller of the watchdog's API sends as bearer token. Without it one is made, and kept in SPOOLDIR/watchdog.token.",
         group=WATCHDOG, apply=OF_WATCHDOG, example="${EMG_WATCHDOG_TOKEN}", secret=True, otherwise="made at the first start")
     watchdog_access: tuple[Network, ...] = keyword(
         kinds.NETWORKS, LOOPBACK, "From where the watchdog's API may be called.",

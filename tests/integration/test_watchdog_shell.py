@@ -135,7 +135,7 @@ def test_a_token_of_somebody_else(stack, tmp_path: Path) -> None:
     (tmp_path / "token").write_text("x" * 40)
     run = emg(stack, "status", "--token-file", str(tmp_path / "token"))
     assert (run.returncode, run.stderr) == (1, "emg watchdog: the token is wrong\n")
-    own = Path(stack.config.control).with_name("watchdog.token")
+    own = Path(stack.config.spooldir) / "watchdog.token"
     run = emg(stack, "health", "--address", f"127.0.0.1:{stack.port}", "--token-file", str(own), config=False)
     assert run.returncode == 0, run
 

@@ -26,7 +26,7 @@ def test_nothing_is_told_unless_it_is_said_to_whom() -> None:
     assert found.api == Endpoint("127.0.0.1", 3000)
     assert [str(network) for network in found.access] == ["127.0.0.0/8", "::1/128"]
     assert found.alert_file == "/var/spool/emg/alerts.json"
-    assert found.token_file == "/run/emg/watchdog.token"
+    assert found.token_file == "/var/spool/emg/watchdog.token"
     assert (found.repeat, found.clear, found.patience, found.disk_percent) == (21600, 30, 2.5, 80)
 
 
