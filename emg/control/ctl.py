@@ -124,7 +124,11 @@ COMMANDS = {
     "report": Command(commands.report, _report_arguments, "report on a message in its provider's place"),
     "orphans": Command(commands.orphans, _count, "reports that match no message"),
     "metrics": Command(commands.metrics, _no_arguments, "the figures that Prometheus reads"),
-    "shutdown": Command(commands.shutdown, _yes, "drain and stop the gateway"),
+    "shutdown": Command(
+        commands.shutdown,
+        _yes,
+        "drain and stop the gateway; supervisord starts it again (to keep it stopped: supervisorctl stop gateway)",
+    ),
 }
 
 
