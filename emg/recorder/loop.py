@@ -34,8 +34,8 @@ from emg.recorder.standing import Shown, Standing
 
 MOST_EVENTS = 20_000
 GATHER_SECONDS = 0.5
-PAUSES = (0.5, 1.0, 2.0, 5.0)
-"""After so many errors in a row; the last one for all that follow."""
+PAUSES = (0.5, 1.0, 2.0)
+"""After so many errors in a row; the last one for all that follow: a log that stands still begins again within five seconds of the end of what kept it."""
 CUSTOMERS_SECONDS = 30.0
 TELL_SECONDS = 1.0
 SHOWN = 20
