@@ -90,7 +90,7 @@ class Charging:
         Sets `charge` of the message, or of its `parts` where we split it. None: nothing is priced here.
         """
         prices = self.prices
-        if not prices or not origin.incoming:
+        if prices is None or not prices.size or not origin.incoming:
             return None
         purse = self.by_account.get(message.account)
         currency = purse.currency if purse is not None else ""
@@ -102,8 +102,9 @@ class Charging:
         payer = purse.id if purse is not None else 0
         if parts is None:
             count = _parts_of(message)
-            message.charge = Charge(payer, row.price * count, row.refund, count, row.cost * count)
-            self.take(row.price * count, purse)
+            price = row.price * count
+            message.charge = Charge(payer, price, row.refund, count, row.cost * count)
+            self.take(price, purse)
             return row
         self.take(row.price * len(parts), purse)
         single = Charge(payer, row.price, row.refund, 1, row.cost)

@@ -7,7 +7,7 @@ A long message that we split ends with its last part, or with the first that fai
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
@@ -23,11 +23,15 @@ from emg.rules import billing
 from emg.spool.spool import Spool
 
 Done = Callable[[Any, SpoolError | None], None]
+# A member of an enum costs ten times as much as a name of the module.
+_DELIVERED: Final = State.DELIVERED
+_REPORT: Final = Kind.REPORT
+_GSM7: Final = Encoding.GSM7
 REPORT_RANK = 5
 """Delivery reports stand behind incoming messages of normal priority in an account's queue; among themselves they keep their order."""
 
 
-class Outcome(NamedTuple):
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """How a message ended, or how far it got."""
 
     state: State
@@ -77,7 +81,7 @@ class Concluder:
         else:
             made = []
             if wants_report(ticket.want, state):
-                made.append(self.report_message(ticket, ticket.id, outcome, 1, state is State.DELIVERED))
+                made.append(self.report_message(ticket, ticket.id, outcome, 1, state is _DELIVERED))
             number = made[0].id if made else 0
             self._end(ticket, ticket.id, outcome, number, intake, self._refund(ticket, state, intake))
         self.keep(made, intake)
@@ -101,7 +105,9 @@ class Concluder:
             if intake is not None:
                 intake.concluded = True
             self._groups.keep(group)
-            made += self._conclude_whole(group, outcome._replace(state=verdict, error=group.error), intake)
+            made += self._conclude_whole(
+                group, msgspec.structs.replace(outcome, state=verdict, error=group.error), intake
+            )
         self.keep(made, intake)
 
     def _conclude_whole(self, group: Group, outcome: Outcome, intake: Intake | None) -> list[Message]:
@@ -204,15 +210,15 @@ class Concluder:
         now, report = time.time(), outcome.report
         lane = self._router.way_home(ticket, self.users)
         told = Report(
-            message_id, outcome.state, outcome.error or ("000" if outcome.state is State.DELIVERED else "255"),
+            message_id, outcome.state, outcome.error or ("000" if outcome.state is _DELIVERED else "255"),
             ticket.accepted, report.done if report is not None and report.done else now, parts, int(delivered),
         )  # fmt: skip
         if report is not None:
             told.text, told.network_error, told.tlvs = report.text, report.network_error, report.tlvs
             told.remote_id = report.remote_id
         return Message(
-            self._spool.next_id(), Kind.REPORT, lane.name, ticket.provider, ticket.account,
+            self._spool.next_id(), _REPORT, lane.name, ticket.provider, ticket.account,
             ticket.dest, ticket.dest_ton, ticket.dest_npi, ticket.source, ticket.source_ton, ticket.source_npi,
-            Encoding.GSM7, 0, b"", b"", now, expires=now + self.lifetime, rank=REPORT_RANK, report=told,
+            _GSM7, 0, b"", b"", now, expires=now + self.lifetime, rank=REPORT_RANK, report=told,
             reference=ticket.reference,
         )  # fmt: skip

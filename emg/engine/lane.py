@@ -219,7 +219,7 @@ class Lane:
         carriers, cap = self.carriers, self.cap
         if len(carriers) == 1:
             carrier = carriers[0]
-            return carrier if len(carrier.in_flight) < min(carrier.depth, cap) else None
+            return carrier if carrier.depth > len(carrier.in_flight) < cap else None
         leading = self._leading.get(whole_of(message)) if self.affinity else None
         stuck = self._sticky.get(message.dest) if message.report is None else None
         if stuck is not None:
@@ -227,14 +227,15 @@ class Lane:
             if carrier.up:
                 if leading is not None and leading.up and leading is not carrier:
                     return None  # until nothing to this number is in flight there: neither order nor message is broken
-                return carrier if len(carrier.in_flight) < min(carrier.depth, cap) else None
+                return carrier if carrier.depth > len(carrier.in_flight) < cap else None
             del self._sticky[message.dest]
         if leading is not None and leading.up:
-            return leading if len(leading.in_flight) < min(leading.depth, cap) else None
-        for offset in range(len(carriers)):
-            carrier = carriers[(self._next_carrier + offset) % len(carriers)]
-            if len(carrier.in_flight) < min(carrier.depth, cap):
-                self._next_carrier = (self._next_carrier + offset + 1) % len(carriers)
+            return leading if leading.depth > len(leading.in_flight) < cap else None
+        count = len(carriers)
+        for place in range(self._next_carrier, self._next_carrier + count):
+            carrier = carriers[place % count]
+            if carrier.depth > len(carrier.in_flight) < cap:
+                self._next_carrier = (place + 1) % count
                 return carrier
         return None
 

@@ -243,10 +243,12 @@ class Lanes:
         self.total -= 1
         if self.shares is not None:
             self.shares.remove(message)
-        self.changed(message.id)
+        number = message.id
+        if self.reading:
+            self.changed(number)
         if self.ending:
-            self.ending.discard(message.id)
-        self.spool.drop(message.id)
+            self.ending.discard(number)
+        self.spool.drop(number)
 
     def put_back(self, message: Message, lane: Lane, *, due: float = 0.0, changed: bool = True) -> None:
         """A message that was in flight waits again, until `due` (epoch) if given, at its old place in the order."""

@@ -123,7 +123,7 @@ class Groups:
 
 def wants_report(want: Want, state: State) -> bool:
     """The sender asked for a final report of this kind. "Unknown" is told to those who asked for every final report."""
-    return _WANTED[int(want) & 3][int(state)]
+    return _WANTED[want][state]
 
 
 def _wanted(want: Want, state: State) -> bool:
@@ -132,5 +132,5 @@ def _wanted(want: Want, state: State) -> bool:
     return bool(want & (Want.SUCCESS if state is State.DELIVERED else Want.FAILURE))
 
 
-_WANTED = [[_wanted(Want(want), state) for state in State] for want in range(4)]
-"""By the two bits of `Want` that are about final reports, and the state; flags compare slowly."""
+_WANTED = [[_wanted(Want(want & Want.FINAL), state) for state in State] for want in range(2 * Want.INTERMEDIATE)]
+"""By all values of `Want`, and the state; flags compare slowly."""

@@ -65,6 +65,7 @@ class Port:
         "config",
         "counters",
         "gets_reports",
+        "incoming",
         "injected",
         "joins",
         "lane",
@@ -95,9 +96,13 @@ class Port:
         """An operator has stopped it; that outlives a restart."""
         self.configure(config, retry)
 
+    incoming: bool
+    """Others connect to it."""
+
     def configure(self, config: ConnectorConfig, retry: RetryScheme) -> None:
         """Take the rules of a new configuration; sessions are not touched."""
         self.config = config
+        self.incoming = config.type is ConnectorType.INCOMING
         self.retry = retry
         self.provider = config.provider or config.name
         self.asks_none = config.force_dlr is not None and not config.force_dlr
@@ -112,11 +117,6 @@ class Port:
             self.bucket = pacer
         else:
             self.lane.pacer = pacer
-
-    @property
-    def incoming(self) -> bool:
-        """Others connect to it."""
-        return self.config.type is ConnectorType.INCOMING
 
     @property
     def can_send(self) -> bool:

@@ -95,8 +95,10 @@ class Reporter:
             self._spool.take_close(ticket)
             self.concluder.conclude(ticket, Outcome(report.state, report.error, report), intake)
             self._spool.when_kept(self._kept, intake)
-            return
+        else:
+            self._close_part(ticket, ticket.part.parent, report, intake)
 
+    def _close_part(self, ticket: OpenReport, parent: int, report: Report, intake: Intake) -> None:
         def found(group: Group | None, error: SpoolError | None) -> None:
             if error is not None:
                 self._open.reopen(ticket)
@@ -106,7 +108,7 @@ class Reporter:
             self.concluder.conclude_part(ticket, group, Outcome(report.state, report.error, report), intake)
             self._spool.when_kept(self._kept, intake)
 
-        self._groups.find(ticket.part.parent, found)
+        self._groups.find(parent, found)
 
     def _pass_intermediate(self, ticket: OpenReport, report: Report, intake: Intake) -> None:
         message_id = ticket.part.parent if ticket.part is not None else ticket.id
