@@ -237,7 +237,7 @@ def clock_set_back(stage: Stage, load: Load) -> Done:
         also=lambda: (
             stage.pids() == pids and standing(stage, "machine:clock") and len(stage.alerts("machine:clock")) >= before
         ),
-        note="an hour; an alert, no restart; time.time of all programs and supervisord, not their datetime.now",
+        note="an alert, no restart; time.time of all programs and supervisord, not their datetime.now",
     )
 
 

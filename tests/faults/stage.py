@@ -257,21 +257,19 @@ class Stage(Stack):
             client.close()
 
     def healthy_again(self, done: Done) -> float:
-        """Seconds from `done.at` until a new message is carried, /health is ok, every program runs, and those that had to be renewed are."""
-        deadline = done.at + BOUND
-        while not self.carried():
-            assert time.monotonic() < deadline, f"no message came through within {BOUND:g} s\n{self.told()}"
-            time.sleep(0.02)
+        """Seconds from `done.at` until those that had to be renewed are, every program runs, /health is ok, and then a new message is carried."""
 
         def whole() -> bool:
             pids = self.pids()
             renewed = all(pids.get(name, pid) != pid for name, pid in done.renewed.items())
             return renewed and self.well() and done.also()
 
-        eventually(whole, max(0.0, deadline - time.monotonic()), f"all is well again: {self.programs()}")
-        seconds = time.monotonic() - done.at
-        assert self.carried(), "it was well, and is not any more"
-        return seconds
+        deadline = done.at + BOUND
+        eventually(whole, BOUND, f"all is well again\n{self.told()}")
+        while not (self.carried() and whole()):
+            assert time.monotonic() < deadline, f"no message came through within {BOUND:g} s\n{self.told()}"
+            time.sleep(0.02)
+        return time.monotonic() - done.at
 
     def alerts(self, key: str) -> list[str]:
         """What the watchdog said of this alert, from its log: `raised`, `worse`, `cleared`."""
