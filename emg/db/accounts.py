@@ -8,7 +8,7 @@ A deleted account stays, locked and without password and access, under the name 
 yet written, and its ledger, go on having an account. The name is free at once.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, func, select, update
@@ -229,6 +229,11 @@ def _set_access(account: Account, wanted: Iterable[Access]) -> None:
     if faults := [fault for pair in new for fault in rows.check(ACCESS_ROW, pair._asdict(), changes.NOWHERE)]:
         raise RowFaults(faults)
     account.access = [kept.get(pair) or AccountAccess(network=pair.network, connector=pair.connector) for pair in pairs]
+
+
+def missing(session: Session, wanted: Collection[str]) -> list[str]:
+    """Those of these names that no account has, in order."""
+    return sorted(set(wanted) - set(names(session))) if wanted else []
 
 
 def names(session: Session) -> Sequence[str]:

@@ -14,12 +14,14 @@ from typing import Any, Final, Generic, TypeVar
 import msgspec
 
 from emg.control.show import Columns
+from emg.db import accounts
 from emg.db.routes import known_connectors
 from emg.db.rule_table import Plan, RuleTable, row_id, with_id
 from emg.errors import EmgError
 from emg.rules.csv_rows import text_of
 from emg.rules.faults import SHOWN, Fault, TableFaults
 from emg.shell.common import EXIT_ERROR, Call, Command
+from emg.shell.fields import remark
 from emg.shell.words import MOST_ROWS, whole
 
 R = TypeVar("R", bound=msgspec.Struct)
@@ -132,6 +134,7 @@ def import_(call: Call, subject: Subject[R]) -> int:
                 if dry
                 else subject.table.replace(session, call.actor, rows, among)
             )
+            nobody = accounts.missing(session, _named(call, rows))
     except TableFaults as faults:
         _tell_faults(call, faults.faults)
         return EXIT_ERROR
@@ -141,9 +144,24 @@ def import_(call: Call, subject: Subject[R]) -> int:
         if dry:
             _print_plan(subject, plan)
         print(("would be: " if dry else "") + ", ".join(f"{count:,} {what}" for what, count in plan.counts.items()))
+    _tell_nobodys(nobody)
     if plan and not dry:
         changed(call, subject)
     return 0
+
+
+def _named(call: Call, rows: Sequence[R]) -> set[str]:
+    """Accounts that rows name and that the configuration file does not have."""
+    return {account for row in rows if (account := getattr(row, "account", ""))} - call.config.users.keys()
+
+
+def _tell_nobodys(nobody: Sequence[str]) -> None:
+    """No fault: one may come later, or have gone. But mostly it is a slip of the pen."""
+    if nobody:
+        more = f" and {len(nobody) - LINES:,} more" if len(nobody) > LINES else ""
+        remark(
+            f"there is no account {', '.join(map(repr, nobody[:LINES]))}{more}: a row that names it is of no use until there is"
+        )
 
 
 def _tell_faults(call: Call, faults: Sequence[Fault]) -> None:
@@ -230,7 +248,9 @@ def add(call: Call, subject: Subject[R]) -> None:
     with call.database.session() as session:
         wanted = subject.one(_cells(call, subject), known_connectors(session, call.config.connectors))
         row = subject.table.add(session, call.actor, wanted)
+        nobody = accounts.missing(session, _named(call, [row]))
     call.say(subject.row(row), f"row {row_id(row)} is added: {_line(subject, row)}")
+    _tell_nobodys(nobody)
     changed(call, subject)
 
 
@@ -243,7 +263,9 @@ def set_(call: Call, subject: Subject[R]) -> None:
         wanted = subject.one(cells | _cells(call, subject), known_connectors(session, call.config.connectors))
         row = with_id(wanted, number)
         different = subject.table.change(session, call.actor, row)
+        nobody = accounts.missing(session, _named(call, [row]))
     call.say(subject.row(row), f"row {number} is {'now' if different else 'as it was'}: {_line(subject, row)}")
+    _tell_nobodys(nobody)
     if different:
         changed(call, subject)
 

@@ -489,3 +489,15 @@ def test_a_price_that_got_in_by_hand_can_be_seen_replaced_and_deleted(
     by_hand()
     assert run("price", "import", str(folder / "prices.csv"))[0] == 0
     assert "?" not in run("price", "export")[1]
+
+
+def test_an_account_that_is_not_there_is_a_note_and_no_fault(run: Run, folder: Path) -> None:
+    note = "note: there is no account 'acmee': a row that names it is of no use until there is\n"
+    code, out, err = run("price", "add", "--prefix=46", "--price=1", "--currency=EUR", "--account=acmee", "--json")
+    assert code == 0
+    assert err.startswith(note)
+    number = str(json.loads(out)["id"])
+    assert "note:" not in run("price", "set", number, "--account", "filed")[2], "a USER of the configuration"
+    (folder / "slip.csv").write_text("prefix,account,connector_out\n46,acmee,op1\n47,filed,op1\n")
+    assert run("route", "import", str(folder / "slip.csv"), "--dry-run")[2] == note
+    assert run("route", "import", str(folder / "slip.csv"))[2].startswith(note)
