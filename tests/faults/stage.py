@@ -265,9 +265,8 @@ class Stage(Stack):
             return renewed and self.well() and done.also()
 
         deadline = done.at + BOUND
-        eventually(whole, BOUND, f"all is well again\n{self.told()}")
-        while not (self.carried() and whole()):
-            assert time.monotonic() < deadline, f"no message came through within {BOUND:g} s\n{self.told()}"
+        while not (whole() and self.carried() and whole()):
+            assert time.monotonic() < deadline, f"not well within {BOUND:g} s: {self.programs()}\n{self.told()}"
             time.sleep(0.02)
         return time.monotonic() - done.at
 
