@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from emg.engine.comparing import THREADS
+from emg.engine.passwords import HASH_SECONDS
 from emg.wire.smpp.names import Status
 from tests.bench import logins
 from tests.bench.stand import Client
@@ -30,8 +32,9 @@ def test_as_many_get_in_as_can_be_compared_in_time_and_the_others_are_told_at_on
         assert not seen.unanswered, "nobody is cut off without an answer"
         assert seen.bound, "somebody gets in"
         assert seen.refused, "the test has enough customers"
-        # The threads never stood still while somebody waited: they compared until the time was nearly over.
-        assert seen.last > BINDTIMEOUT / 2
+        # The threads did not stand still while somebody waited. Where they are quicker than the gateway takes them for at its start, those whom it let wait are through early.
+        taken_for_possible = BINDTIMEOUT / 2 * THREADS / HASH_SECONDS
+        assert seen.last > BINDTIMEOUT / 2 or len(seen.bound) >= taken_for_possible
         assert set(seen.statuses) == {Status.RBINDFAIL}, "not 'wrong password': that would make a customer give up"
         # Who was refused is no suspect: he comes again, and gets in like anybody.
         while out := [name for name in names if name not in seen.bound]:
