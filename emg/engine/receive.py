@@ -184,12 +184,14 @@ class Receiver:
         )  # fmt: skip
 
     def _set_times(self, message: Message, origin: Port, now: float) -> None:
-        begins, longest = max(now, message.due), self.limits.longest_validity
-        if message.expires and not origin.config.force_vp:
-            message.expires = min(message.expires, begins + longest)  # the sender's own moment, scheduled or not
+        config, limits = origin.config, self.limits
+        begins = message.due if message.due > now else now
+        if message.expires and not config.force_vp:
+            expires = message.expires  # the sender's own moment, scheduled or not
         else:
-            validity = origin.config.force_vp or origin.config.default_vp or self.limits.default_validity
-            message.expires = begins + min(validity, longest)
+            expires = begins + (config.force_vp or config.default_vp or limits.default_validity)
+        latest = begins + limits.longest_validity
+        message.expires = expires if expires < latest else latest
 
     def forward(self, message: Message, lane: Lane, port: Port, user: UserConfig | None, origin: Port) -> None:
         """Queue a message that we answer for already, as settlement. Raises Rejected, and then nothing is changed."""

@@ -150,7 +150,7 @@ class Addressing:
     While `is_identity` is true nothing is set, and addresses that are normal already need not be brought here.
     """
 
-    __slots__ = ("_dest", "_source", "is_identity")
+    __slots__ = ("_dest", "_rewrites_dest", "_rewrites_source", "_source", "is_identity")
 
     def __init__(self, config: ConnectorConfig) -> None:
         """Reads the config. Raises ValueError, which names the keyword, for one that makes no sense."""
@@ -176,18 +176,22 @@ class Addressing:
             _forced(config.force_destaddrton),
             _forced(config.force_destaddrnpi),
         )
-        self.is_identity = self._source == self._dest == _NOTHING
+        self._rewrites_source = self._source != _NOTHING
+        self._rewrites_dest = self._dest != _NOTHING
+        self.is_identity = not (self._rewrites_source or self._rewrites_dest)
 
     def source(self, address: str, ton: int, npi: int) -> Address:
         """The sender, normalised and rewritten. Raises Rejected(BAD_SOURCE)."""
         rewrite = self._source
         if rewrite.force_ton == ALPHANUMERIC:
             ton = ALPHANUMERIC  # before normalising, which refuses letters with the TON of a number
-        return rewrite.apply(*normal_source(address, ton, npi))
+        normal = normal_source(address, ton, npi)
+        return rewrite.apply(*normal) if self._rewrites_source else normal
 
     def dest(self, address: str, ton: int, npi: int) -> Address:
         """The destination, normalised and rewritten. Raises Rejected(BAD_DESTINATION)."""
-        return self._dest.apply(*normal_dest(address, ton, npi))
+        normal = normal_dest(address, ton, npi)
+        return self._dest.apply(*normal) if self._rewrites_dest else normal
 
 
 def _forced(number: int | None) -> int:

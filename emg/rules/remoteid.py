@@ -22,6 +22,7 @@ LONGEST_NUMBER: Final = 64
 _BASES: Final = {"dec": 10, "hex": 16}
 _DECIMAL: Final = frozenset("0123456789")
 _HEXADECIMAL: Final = frozenset("0123456789abcdefABCDEF")
+_OUTER: Final = " \t\r\n\0"
 _UUID: Final = _HEXADECIMAL | {"-"}
 
 
@@ -66,7 +67,7 @@ def alternatives(receipt_id: str) -> tuple[str, ...]:
 
 
 def _normal(text: str, form: str) -> str:
-    text = _strip(text)
+    text = text.strip(_OUTER)
     if form == "text":
         return text
     if form == "auto":
@@ -82,7 +83,7 @@ def _normal(text: str, form: str) -> str:
 
 
 def _strip(text: str) -> str:
-    return text.strip(" \t\r\n\0")
+    return text.strip(_OUTER)
 
 
 def _is_number(text: str, digits: frozenset[str]) -> bool:

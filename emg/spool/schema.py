@@ -52,7 +52,7 @@ def report_prefix(provider: str, remote_id: str) -> str:
 
 def report_key(provider: str, remote_id: str, message_id: int) -> str:
     """The key of an open report. One column, because SQLite finds no index for a list of three-column keys."""
-    return f"{provider}\x1f{remote_id}\x1f{message_id:019d}"
+    return f"{provider}\x1f{remote_id}\x1f{str(message_id).zfill(19)}"
 
 
 ORDERS = "UPDATE message SET rank = rank << 40"

@@ -93,8 +93,11 @@ LONGEST_WIDE_ID: Final = 20
 """Characters of an id with which the rest of a receipt fits as UCS-2, and some of the text."""
 
 _UCS2: Final = 8
+# A member of an enum costs ten times as much as a name of the module.
 _UCS2_TEXT: Final = Encoding.UCS2
 _GSM7: Final = Encoding.GSM7
+_UNKNOWN: Final = State.UNKNOWN
+_DELIVERED: Final = State.DELIVERED
 _CODECS: Final = {Encoding.LATIN1: "latin-1", Encoding.ASCII: "ascii"}
 _DATES: Final = ((10, "%y%m%d%H%M"), (12, "%y%m%d%H%M%S"), (12, "%Y%m%d%H%M"), (14, "%Y%m%d%H%M%S"))
 # Comparing with an enum's member costs twice as much as with a number.
@@ -249,7 +252,7 @@ def _read_text(body: bytes, data_coding: int, dialect: Dialect, *, sure: bool) -
 def _classic(found: re.Match[str], dialect: Dialect, *, sure: bool) -> Receipt:
     """The receipt of a text that is just as the standard has it."""
     remote_id, sub, dlvrd, submitted, done, stat, error, said = found.groups("")
-    state = dialect.words.get(stat) or WORDS.get(stat, State.UNKNOWN)
+    state = dialect.words.get(stat) or WORDS.get(stat, _UNKNOWN)
     zone = dialect.zone
     return Receipt(
         remote_id=remote_id,
@@ -318,7 +321,7 @@ def _moment(digits: str, zone: int) -> float:
 
 def as_report(receipt: Receipt, message_id: int) -> Report:
     """The receipt as a report about our message `message_id` (0: not known yet)."""
-    delivered = receipt.state is State.DELIVERED
+    delivered = receipt.state is _DELIVERED
     return Report(
         id=message_id,
         state=receipt.state,
@@ -380,7 +383,7 @@ def write_receipt(
     error = report.error if len(report.error) == 3 else _short_error(report.error)
     shift = zone * 60
     head = (
-        f"id:{message_id} sub:{report.parts:03d} dlvrd:{report.delivered_parts:03d}"
+        f"id:{message_id} sub:{str(report.parts).zfill(3)} dlvrd:{str(report.delivered_parts).zfill(3)}"
         f" submit date:{format_receipt_date(report.submitted + shift)} done date:{format_receipt_date(report.done + shift)}"
         f" stat:{word} err:{error} text:"
     )
