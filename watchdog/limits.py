@@ -48,7 +48,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     memory: Mapping[str, int] = {}
     """Octets that a program may have; a program that is not named has no limit."""
     memory_warning: float = 0.8
-    memory_lasts: float = 3.0
+    memory_lasts: float = 2.0
     """So long it has more before it is restarted."""
     files: float = 0.8
     """Of the open files that a program may have."""

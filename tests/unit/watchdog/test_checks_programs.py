@@ -141,7 +141,7 @@ def test_memory_first_a_warning_then_a_restart() -> None:
     assert (found.severity, found.cure) == (Severity.WARNING, Cure.NONE)
     assert "800 MiB; its limit is 1000 MiB" in found.text
     watch.programs(program(resident=1000 * MIB))
-    assert watch.found(2.5)["program:gateway:memory"].cure is Cure.NONE, "it may be a moment"
+    assert watch.found(1.5)["program:gateway:memory"].cure is Cure.NONE, "it may be a moment"
     found = watch.found(0.5)["program:gateway:memory"]
     assert (found.severity, found.cure, found.program) == (Severity.CRITICAL, Cure.RESTART, "gateway")
     assert watch.programs(program("gateway", "STOPPING", resident=1000 * MIB)).found(1)[found.key].cure is Cure.NONE
