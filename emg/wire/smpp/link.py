@@ -47,7 +47,6 @@ class Link:
         "_next",
         "_output",
         "_own",
-        "_owed",
         "_owed_due",
         "_parting",
         "_pending",
@@ -56,6 +55,7 @@ class Link:
         "_traffic",
         "_unbind_due",
         "closing",
+        "owed",
         "role",
         "state",
         "tap",
@@ -73,7 +73,8 @@ class Link:
         self._next = 1
         self._pending: dict[int, tuple[Any, float, type[Pdu]]] = {}  # our messages: token, sent at, class of the answer
         self._own: dict[int, type[Pdu]] = {}  # our requests about the session, by sequence
-        self._owed = 0  # requests handed up and not yet answered
+        self.owed = 0
+        """Requests of the peer that we have not answered yet. To bound it, stop reading."""
         self._binding: Bind | None = None  # SMSC: being decided on; ESME: sent
         self._parting = Parting.DRAINING
         self._goodbye = 0  # sequence of the peer's unbind
@@ -207,12 +208,12 @@ class Link:
 
     def _part_further(self) -> None:
         """Take the next step of the goodbye, if nothing holds it back. To be called when a window has become emptier."""
-        if self._parting is Parting.ASKED and not self._owed:
+        if self._parting is Parting.ASKED and not self.owed:
             self._send(pdus.UnbindResp(sequence=self._goodbye))
             self._close()
-        elif self._parting is Parting.ANSWERED and not self._owed:
+        elif self._parting is Parting.ANSWERED and not self.owed:
             self._close()
-        elif self._parting is Parting.DRAINING and not self._pending and (not self._owed or self._owed_due == inf):
+        elif self._parting is Parting.DRAINING and not self._pending and (not self.owed or self._owed_due == inf):
             self._send_own(pdus.Unbind())
             self._parting = Parting.SAID
             self._owed_due = inf

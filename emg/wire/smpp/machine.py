@@ -13,7 +13,7 @@ nothing was sent. To a peer without TLVs (before 3.4) they are left out, and a m
 Follows SMPP 3.4 §2 and §4 and SMPP 5.0 §2; who may send what when is the table in `states`.
 """
 
-from typing import Any
+from typing import Any, Final
 
 from emg.errors import LocalProtocolError, RemoteProtocolError
 from emg.wire.smpp import pdus
@@ -58,6 +58,8 @@ __all__ = [
     "Why",
 ]
 
+_UNBINDING: Final = SessionState.UNBINDING  # a member of an enum costs ten times as much as a name of the module
+
 
 class Machine(Link):
     """One SMPP session. To be read: `state`, `closing` (write the output, then close the connection), `version` (what both sides
@@ -84,11 +86,6 @@ class Machine(Link):
     def free(self) -> int:
         """How many message requests may be made now; 0 in a state that allows none."""
         return max(0, self.window - len(self._pending)) if self._sends else 0
-
-    @property
-    def owed(self) -> int:
-        """Requests of the peer that we have not answered yet. To bound it, stop reading."""
-        return self._owed
 
     def request(self, pdu: Pdu, token: Any, now: float) -> int:
         """Queue a message request of ours and return its sequence number. `token` comes back with what became of it.
@@ -124,14 +121,14 @@ class Machine(Link):
         """Answer a `Request`; `pdu.sequence` is the request's. False: too late, the session is over and nothing was sent."""
         if self.closing:
             return False
-        if type(pdu) not in RESPONSES or not self._owed:
+        if type(pdu) not in RESPONSES or not self.owed:
             raise LocalProtocolError(f"{type(pdu).__name__} answers nothing that was asked")
         frame = encode(pdu, self._tlvs)
-        self._owed -= 1
+        self.owed -= 1
         self._output.append(frame)
         if self.tap is not None:
             self.tap(False, frame)
-        if self.state is SessionState.UNBINDING:
+        if self.state is _UNBINDING:
             self._part_further()
         return True
 
@@ -159,7 +156,7 @@ class Machine(Link):
             kind = type(pdu)
             owes = self._accepts.get(kind)
             if owes is not None:
-                self._owed += owes
+                self.owed += owes
                 events.append(Request(pdu))
                 continue
             asked = pending.get(pdu.sequence)
@@ -176,7 +173,7 @@ class Machine(Link):
         elif events:
             # enquire_links make no event: a peer that asks but never answers is not heard (and gets asked).
             self._heard = self._traffic = now
-            if self.state is SessionState.UNBINDING:
+            if self.state is _UNBINDING:
                 self._part_further()
         return events
 
