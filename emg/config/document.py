@@ -20,7 +20,8 @@ HEAD = """\
 
 The gateway reads one file, usually `/etc/emg/server.cfg`. `emg check -c server.cfg` reports everything that is wrong with it, each
 fault with file and line; with `-v` it also prints the values in effect. A running gateway reads it again on SIGHUP or
-`emg ctl reload`, and refuses a file with faults as a whole: it then goes on with what it has.
+`emg ctl reload`, with the files that it names (tables, lists, retry schemes, certificates), and refuses it as a whole when it has faults, or names an
+address that cannot be listened on: it then goes on with what it has.
 
 ## How it is written
 
