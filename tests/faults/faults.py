@@ -272,7 +272,7 @@ FAULTS = (
         for name in ("gateway", "recorder", "scheduler", "watchdog", "operator")
     ),
     Fault("all programs killed", "kill -9 of all five at once", killed()),
-    Fault("supervisord killed", "kill -9; started again at once, as systemd does", supervisor_killed),
+    Fault("supervisord killed", "kill -9; started again at once (systemd waits for a second)", supervisor_killed),
     Fault("gateway frozen", "SIGSTOP", frozen),
     Fault("a greenlet spins", "an endless loop in the gateway's only thread", spins),
     Fault("memory leak", f"the gateway grows beyond its {LEAK_LIMIT} MiB", leaks),

@@ -1,6 +1,8 @@
 """The figures of the faults as a page: `docs/faults.md`, written by a run of the tests (`make faults`), never by hand."""
 
 import dataclasses
+import os
+import time
 from pathlib import Path
 
 from tests.bench import page as bench
@@ -70,11 +72,11 @@ supervisord with the configuration of `emg watchdog configuration`, gateway, rec
 a real MariaDB; a client (`emg load`) sends {rate:.0f} messages a second all the time, and asks for a report of each. The alerts' mail server is mute and their webhook refuses,
 throughout. Client and operator keep ledgers of their own.
 
-*Healthy* is: whatever had to be renewed is, every program runs (supervisord says so a second after its start), `/health` says ok, and the message of a new client, sent after that, is accepted, delivered and
-reported. It is counted from the fault; of one that lasts,
-from when its cause is gone. The target is {target:.0f} s. *Lost* is what was acknowledged and did not reach the operator; a *duplicate* reached him twice, and is *marked*
-where the log says so (maybe sent): where a connection or a program dies between sending and the answer nobody can know. Reports that a killed operator had are his loss, and not counted.
+*Healthy* is: whatever had to be renewed is, every program runs (supervisord says so a second after its start), `/health` says ok, and the message of a new client, sent after that, is
+accepted, delivered and reported. It is counted from the fault; of one that lasts, from when its cause is gone. The target is {target:.0f} s.
 
+*Lost* is what was acknowledged and did not reach the operator; a *duplicate* reached him twice, and is *marked* where the log says so (maybe sent): where a connection or a program dies between
+sending and the answer nobody can know. Reports that a killed operator had are his loss, and not counted.
 """
 
 
@@ -84,13 +86,21 @@ def table(rows: list[bench.Row]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def write(file: Path, outcomes: list[Outcome], taken: float) -> None:
-    """The whole page."""
+def others() -> float:
+    """The share of the cores that programs use now, before any of ours."""
+    before, began = bench.busy_seconds()[0], time.monotonic()
+    time.sleep(1.0)
+    return (bench.busy_seconds()[0] - before) / ((time.monotonic() - began) * (os.cpu_count() or 1))
+
+
+def write(file: Path, outcomes: list[Outcome], taken: float, busy: float) -> None:
+    """The whole page. `busy`: what `others` said before."""
     used = bench.machine(taken, 0.0)
     where = [(name, value) for name, value in used if name not in {"other programs", "disk of the spool", "command"}]
     where += [
         ("disk of the spool", outcomes[0].disk if outcomes else ""),
         ("command", f"`{COMMAND}`, {taken:.0f} seconds"),
+        ("other programs", f"used {busy:.0%} of the cores just before"),
     ]
     left_out = [fault.name for fault in FAULTS if fault.name not in {outcome.fault.name for outcome in outcomes}]
     parts = [
