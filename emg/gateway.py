@@ -38,6 +38,7 @@ from emg.engine.table_files import TableFiles
 from emg.engine.tables import Assembled
 from emg.engine.upkeep import Upkeep
 from emg.errors import ControlError, EmgError
+from emg.last_good import LastGood
 from emg.rules.retry import RetryScheme
 from emg.spool.opening import open_spool
 from emg.supervised import patience
@@ -46,7 +47,6 @@ from emg.table_feed import TableFeed
 SWITCH_SECONDS = 0.001
 """How long the event loop may keep the interpreter from the spool's writer; Python's 5 ms would be in every acknowledgement."""
 TICK_SECONDS = 1.0
-LET_GO_SECONDS = 0.1
 LARGE = 10_000
 """Rows of a table that the garbage collector is to leave alone."""
 
@@ -55,10 +55,11 @@ Connector = IncomingConnector | OutgoingConnector
 
 
 class Gateway:
-    """One gateway process."""
+    """One gateway process. `last_good`: where the configuration is kept that it came up with, and whether it comes from there."""
 
-    def __init__(self, config: ServerConfig) -> None:
+    def __init__(self, config: ServerConfig, last_good: LastGood | None = None) -> None:
         self.config = config
+        self.last_good = last_good or LastGood("gateway", {})
         self.started_at = 0.0
         self._late = 0.0
         """How late the last tick was, in seconds: how long something kept the event loop."""
@@ -78,8 +79,8 @@ class Gateway:
 
     # -- start
 
-    def start(self) -> None:
-        """Raises EmgError, and leaves nothing open."""
+    def start(self) -> "Gateway":
+        """Itself, up. Raises EmgError, and leaves nothing open."""
         logs = Logs(self.config)
         try:
             files = table_files.read(self.config)
@@ -119,16 +120,18 @@ class Gateway:
         gc.set_threshold(50_000, 20, 20)
         log.info("gateway %s is up: %d connectors", self.config.servername, len(self.connectors))
         self.feed.ready()
+        self.last_good.up(self._file, native.run)
+        return self
 
     def _guarded(self, name: str, step: Callable[[], None]) -> None:
-        """Do what concerns this connector: a faulty one of the tables stops nothing but itself, one of the file raises EmgError."""
+        """Do what concerns this connector: a faulty one of the tables, or of the last good copy, stops nothing but itself, one of the file raises EmgError."""
         try:
             step()
         except EmgError as error:
-            if name in self._file.connectors:
+            if name in self._file.connectors and not self.last_good.faults:
                 raise
             self.feed.refused[name] = str(error)
-            log.error("connector %s of the database can't be started: %s", name, error)
+            log.error("connector %s can't be started: %s", name, error)
         else:
             self.feed.refused.pop(name, None)
 
@@ -205,6 +208,11 @@ class Gateway:
             self.engine.passwords.close()
             self.engine.logs.close()
 
+    @property
+    def configuration_faults(self) -> str:
+        """Why it runs on the last good copy; empty while it does not."""
+        return self.last_good.faults
+
     def database_status(self) -> dict[str, Any]:
         """What is known of the database and its tables; empty without one."""
         return self.feed.status()
@@ -231,6 +239,7 @@ class Gateway:
         self._catch_up()
         told = summary(made.changes) | self.feed.wait(look)
         self._catch_up()  # what the tables asked for meanwhile
+        self.last_good.up(self._file, native.run, reloaded=True)
         return told
 
     def _rehearse(self, made: Assembled, file: ServerConfig) -> dict[str, ssl.SSLContext | None]:
@@ -318,7 +327,7 @@ class Gateway:
         """The engine's part of a swap."""
         charging = self.engine.charging
         gevent.spawn(
-            _let_go, [self.engine.router.table, charging.prices, charging.numbering, self.engine.receiver.lists]
+            native.let_go, [self.engine.router.table, charging.prices, charging.numbering, self.engine.receiver.lists]
         )
         self.engine.configure(made.config, made.routes, made.lists)
         charging.prices, charging.numbering = made.prices, made.numbering
@@ -359,24 +368,18 @@ class Gateway:
         self._begin(config, made.schemes)
 
 
-def _let_go(old: list[object]) -> None:
-    """Drop tables that were in force one by one: to free the memory of a large one takes the event loop some milliseconds."""
-    while old:
-        gevent.sleep(LET_GO_SECONDS)
-        old.pop()
-
-
 def main(argv: list[str]) -> int:
     """`emg gateway [-c server.cfg]`: run until SIGTERM or SIGINT. 0 after an orderly stop, 1 when it could not start."""
     parser = argparse.ArgumentParser(prog="emg gateway", description="Run the gateway in the foreground.")
     parser.add_argument("-c", "--config", default="/etc/emg/server.cfg", help="configuration (default: %(default)s)")
     arguments = parser.parse_args(argv)
-    gateway = Gateway(load(arguments.config))
     sys.setswitchinterval(SWITCH_SECONDS)
     os.umask(0o027)  # messages and logs are nobody else's
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # customers alone may be more than the usual 1,024
-    gateway.start()
+    gateway = LastGood("gateway").started(
+        arguments.config, lambda *given: Gateway(*given).start(), table_files.FilesFaulty
+    )
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, gateway.request_stop)
     gevent.signal_handler(signal.SIGHUP, _reload, gateway)

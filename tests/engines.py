@@ -178,6 +178,7 @@ class SmallGateway:
         self.lag = 0.0
         self.stop_asked = False
         self.reload_fault = ""
+        self.configuration_faults = ""
         self.connectors: dict[str, IncomingConnector | OutgoingConnector] = {}
         for name, port in self.engine.ports.items():
             kind = IncomingConnector if port.incoming else OutgoingConnector

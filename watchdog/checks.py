@@ -34,6 +34,7 @@ CHECKS: Final = (
     Check("late", "the gateway's event loop is late, or its regular duties hang", work.late),
     Check("stuck", "a connector is up with messages due, and nothing moves", work.stuck),
     Check("connectors", "a connector tries to get a session and gets none", work.connectors_down),
+    Check("copy", "the gateway runs on the last good copy of its configuration", work.copy),
     Check("outbox", "too many events wait for the log, or the recorder wants somebody to look", work.outbox),
     Check("database", "the database does not answer", work.database),
     Check("recorder", "the log does not follow", work.recorder),
@@ -44,6 +45,7 @@ CHECKS: Final = (
     Check("files", "a program has nearly as many files open as it may", programs.files),
     Check("disks", "a file system is nearly full, or does not answer", programs.disks),
     Check("machine", "the machine has hardly any memory left", programs.machine_memory),
+    Check("configuration", "server.cfg has a fault", programs.configuration),
     Check("clock", "somebody has set the clock", programs.clock),
     Check("certificates", "a certificate ends soon, or can't be read", programs.certificates),
 )

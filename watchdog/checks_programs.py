@@ -145,6 +145,14 @@ def clock(history: History, facts: Facts, limits: Limits) -> Iterator[Finding]:
         yield Finding("machine:clock", text)
 
 
+def configuration(history: History, facts: Facts, limits: Limits) -> Iterator[Finding]:
+    """server.cfg has a fault: what runs goes on, what has to start takes the last copy that had none."""
+    seconds = history.lasts("configuration", bool(facts.configuration))
+    if facts.configuration and seconds >= limits.configuration:
+        text = f"server.cfg has faults, and programs that start now take the last good copy: {facts.configuration}"
+        yield Finding("configuration:faulty", text)
+
+
 def certificates(_history: History, facts: Facts, limits: Limits) -> Iterator[Finding]:
     """A certificate of ours ends soon, or can't be read."""
     for certificate in facts.certificates:

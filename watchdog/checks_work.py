@@ -130,6 +130,13 @@ def _why_down(connector: ConnectorFacts, seconds: float) -> str:
     return f"connector {connector.name} has had no session for {seconds / 60:.0f} minutes{waiting}{fault}"
 
 
+def copy(_history: History, facts: Facts, limits: Limits) -> Iterator[Finding]:
+    """The gateway had to start while its configuration had a fault: what was changed last is not in force."""
+    gateway = _fresh(facts, limits)
+    if gateway is not None and (faults := gateway.status.get("configuration_faults")):
+        yield Finding("gateway:configuration", f"the gateway could not use its configuration: {faults}")
+
+
 def outbox(_history: History, facts: Facts, limits: Limits) -> Iterator[Finding]:
     """So many events wait for the log that new messages are, or soon will be, refused; or the recorder wants somebody to look."""
     gateway = _fresh(facts, limits)

@@ -59,6 +59,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     machine_memory: float = 0.05
     """What has to be left of the machine's memory."""
     machine_memory_critical: float = 0.02
+    configuration: float = 30.0
+    """server.cfg has a fault: somebody may just be writing it."""
     clock: float = 2.0
     """By which the clock may jump between two looks."""
     clock_told: float = 600.0

@@ -6,7 +6,7 @@ Exit codes of the run: 0 after a stop, 1 when the configuration is wrong.
 import argparse
 from importlib import import_module
 
-from emg.config.load import load
+from emg.last_good import LastGood
 
 
 def main(argv: list[str]) -> int:
@@ -23,7 +23,8 @@ def main(argv: list[str]) -> int:
     arguments = parser.parse_args(argv)
     from watchdog.running import run
 
-    return run(load(arguments.config))
+    last_good = LastGood("watchdog")
+    return run(last_good.load(arguments.config), last_good)
 
 
 def command(argv: list[str]) -> int:

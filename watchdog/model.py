@@ -170,6 +170,8 @@ class Facts(msgspec.Struct, frozen=True):
     """None: it has never said anything here, or that can't be read."""
     scheduler_run: float | None = None
     """When a job of the scheduler last began (seconds since 1970)."""
+    configuration: str | None = None
+    """None: not looked yet; "": server.cfg has no fault; else its faults, in one line."""
 
 
 class Act(Enum):

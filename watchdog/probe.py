@@ -17,6 +17,7 @@ from emg.config.model import ServerConfig
 from emg.control.client import Client
 from watchdog import sights
 from watchdog.asking import Asked, Details, KeptClient, ask_details, ask_health
+from watchdog.configuration_file import ConfigurationFile
 from watchdog.model import CertificateFacts, DiskFacts, Facts, GatewayFacts, ProgramFacts, RecorderFacts
 from watchdog.parts import Part
 
@@ -33,6 +34,7 @@ DATABASE_SECONDS: Final = 5.0
 DATABASE_AGAIN: Final = 1.0
 """While it does not answer."""
 CERTIFICATE_SECONDS: Final = 60.0
+CONFIGURATION_SECONDS: Final = 10.0
 SLOW_SECONDS: Final = 15.0
 """Deadline of what answers slowly for good reasons."""
 MUTE_SECONDS: Final = 3.0
@@ -83,6 +85,9 @@ class Probe:
             "certificates", self._read_certificates, CERTIFICATE_SECONDS, SLOW_SECONDS, native=True
         )
         self._known_certificates: Mapping[str, str] = {}
+        self._configuration = Part(
+            "the configuration", ConfigurationFile(config.file).faults, CONFIGURATION_SECONDS, SLOW_SECONDS, native=True
+        )  # fmt: skip
         self._files: dict[str, tuple[float, int, int | None, int | None]] = {}
         """Program → when they were counted, of which process, how many, and how many it may have."""
         self._answers = 0
@@ -117,6 +122,7 @@ class Probe:
             database=self._database.error if self._database is not None else None,
             recorder=self._recorder.value if self._recorder is not None and not self._recorder.error else None,
             scheduler_run=self._database.value if self._database is not None and not self._database.error else None,
+            configuration=self._configuration.value if not self._configuration.error else None,
         )
 
     def close(self) -> None:
@@ -137,7 +143,8 @@ class Probe:
             self._database,
             self._recorder,
         )
-        return [*(part for part in some if part is not None), *self._disks.values(), self._memory, self._certificates]
+        others = (self._memory, self._certificates, self._configuration)
+        return [*(part for part in some if part is not None), *self._disks.values(), *others]
 
     def _due_parts(self) -> list[Part[Any]]:
         details = self._details.value

@@ -22,11 +22,14 @@ import msgspec
 from emg.config.load import load
 from emg.config.model import ServerConfig
 from emg.errors import EmgError
+from emg.last_good import VARIABLE, LastGood
 from watchdog.programs import Program, chosen, open_files, operator_address
 
 SOCKET: Final = "supervisor.sock"
 """Beside the gateway's control socket."""
 PID_FILE: Final = "supervisord.pid"
+LAST_GOOD: Final = "last_good"
+"""In SPOOLDIR: copies of the configuration that programs came up with (emg/last_good.py)."""
 LOG: Final = "supervisord.log"
 """In LOGDIR; and so it rotates:"""
 LOG_SIZE: Final = 10 << 20
@@ -96,6 +99,7 @@ def _supervisord(config: ServerConfig, place: Place) -> str:
         logfile_maxbytes=str(LOG_SIZE),
         logfile_backups=str(LOG_FILES),
         childlogdir=config.logdir,
+        environment=f"{VARIABLE}={_quoted(posixpath.join(config.spooldir, LAST_GOOD))}",
         minfds=str(min(max(place.files, open_files(config)), place.most_files)),
     )
 
@@ -147,6 +151,13 @@ def _section(title: str, **values: str) -> str:
     return "\n".join([f"[{title}]", *(f"{key} = {_written(key, value)}" for key, value in values.items() if value), ""])
 
 
+def _quoted(value: str) -> str:
+    """As a value of `environment`."""
+    if '"' in value:
+        raise EmgError(f"supervisord's configuration can't hold {value!r}: no quotation marks")
+    return f'"{value}"'
+
+
 def _written(key: str, value: str) -> str:
     if _UNWRITABLE.search(value):
         raise EmgError(f"supervisord's configuration can't hold {value!r}: no line breaks, and no ; or # after a space")
@@ -168,7 +179,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--demo", action="store_true", help="with the simulated operator")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write it there, and make the folders that it needs")
     arguments = parser.parse_args(argv)
-    config = load(arguments.config)
+    config = configured(arguments.config) if arguments.write else load(arguments.config)
     file = str(Path(arguments.config).resolve())
     place = (
         demo_place(own_command(), file, most_files())
@@ -181,6 +192,26 @@ def main(argv: list[str]) -> int:
     else:
         write(arguments.write, text, config)
     return 0
+
+
+def configured(path: str) -> ServerConfig:
+    """The configuration to be written for; while it has faults that of the last time, from the usual SPOOLDIR: a machine that boots needs no hand. Raises ConfigFaults."""
+    usual = os.environ.get(VARIABLE) or posixpath.join(ServerConfig().spooldir, LAST_GOOD)
+    last_good = LastGood("configuration", {**os.environ, VARIABLE: usual})
+    config = last_good.load(path)
+    if last_good.faults:
+        print(f"emg watchdog configuration: {last_good.faults}", file=sys.stderr)
+    elif _is_ours(config.spooldir):
+        LastGood("configuration", {**os.environ, VARIABLE: posixpath.join(config.spooldir, LAST_GOOD)}).up(config)
+    return config
+
+
+def _is_ours(folder: str) -> bool:
+    """What root would make there the programs could not change."""
+    try:
+        return Path(folder).stat().st_uid == os.geteuid()
+    except OSError:
+        return False
 
 
 def own_command() -> tuple[str, ...]:

@@ -21,6 +21,7 @@ import gevent
 from emg import supervised
 from emg.config.model import ServerConfig
 from emg.engine.program_log import ProgramLog
+from emg.last_good import LastGood
 from watchdog import checks
 from watchdog.alerts import Book
 from watchdog.api import Api
@@ -42,7 +43,7 @@ HANG_SECONDS: Final = 30.0
 log = logging.getLogger("emg.watchdog")
 
 
-def run(config: ServerConfig) -> int:
+def run(config: ServerConfig, last_good: LastGood) -> int:
     """Until supervisord goes or somebody says stop."""
     os.umask(0o027)
     pipes = own_pipes()
@@ -53,6 +54,7 @@ def run(config: ServerConfig) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             gevent.signal_handler(number, running.watchdog.stop)
         gevent.signal_handler(signal.SIGHUP, file.reopen)
+        last_good.up(config)
         running.serve(pipes)
     finally:
         file.close()

@@ -25,11 +25,13 @@ __all__ = ["ConfigFaults", "load", "load_text"]
 LARGEST_FILE = 16 << 20
 
 
-def load(path: str | os.PathLike[str], environ: Mapping[str, str] = os.environ) -> ServerConfig:
-    """Read and check a configuration file; raises ConfigFaults (also if it can't be read)."""
+def load(
+    path: str | os.PathLike[str], environ: Mapping[str, str] = os.environ, source: "Disk | None" = None
+) -> ServerConfig:
+    """Read and check a configuration file; raises ConfigFaults (also if it can't be read). `source`: through whom its files are read."""
     file = posixpath.normpath(os.fspath(path))
     folder = posixpath.abspath(environ.get("EMGDIR") or posixpath.dirname(file))
-    source = Disk()
+    source = source or Disk()
     findings = Findings()
     try:
         text = source.read(file)

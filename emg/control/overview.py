@@ -77,6 +77,7 @@ def status(api: "Api", _request: Request) -> dict[str, Any]:
         "outbox_events": engine.spool.outbox_events,
         "outbox_alarm": engine.outbox.alarm,
         "recorder_notice": engine.outbox.notice,
+        "configuration_faults": gateway.configuration_faults,
         "spool_commits": engine.spool.commits,
         "spool_refusals": engine.spool.refusals,
         "log_lines_lost": engine.logs.lost,

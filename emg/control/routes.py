@@ -53,6 +53,10 @@ class Gateway(Protocol):
     engine: Engine
 
     @property
+    def configuration_faults(self) -> str:
+        """Why it runs on the last good copy of its configuration; empty while it does not."""
+
+    @property
     def lag(self) -> float:
         """Seconds by which the event loop is late."""
 

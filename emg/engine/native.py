@@ -5,6 +5,7 @@ from typing import TypeVar
 
 import gevent
 
+LET_GO_SECONDS = 0.1
 T = TypeVar("T")
 
 
@@ -15,6 +16,13 @@ def run(work: Callable[[], T]) -> T:
     if error is not None:
         raise error
     return outcome[0]
+
+
+def let_go(old: list[object]) -> None:
+    """Drop tables that were in force one by one: to free the memory of a large one takes the event loop some milliseconds."""
+    while old:
+        gevent.sleep(LET_GO_SECONDS)
+        old.pop()
 
 
 def _tried(work: Callable[[], T], outcome: list[T]) -> BaseException | None:

@@ -21,6 +21,10 @@ from emg.rules.routes import RouteTable
 T = TypeVar("T")
 
 
+class FilesFaulty(EmgError):
+    """One of these files can't be used."""
+
+
 class TableFiles(msgspec.Struct, frozen=True):
     """The texts, by what they are; None for what the configuration does not name."""
 
@@ -59,7 +63,8 @@ def scheme_of(config: ConnectorConfig) -> RetryScheme:
     base = retry_smpp.OPERATOR if config.type.name == "OUTGOING" else retry_smpp.CUSTOMER
     pauses = (config.retrytime,) if config.retrytime else DEFAULT_INTERVALS
     if config.retryscheme is not None:
-        return RetryScheme.parse(_text_of(config.retryscheme), retry_smpp.NAMES, base, pauses)
+        text = _text_of(config.retryscheme)
+        return _parsed(config.retryscheme, lambda: RetryScheme.parse(text, retry_smpp.NAMES, base, pauses))
     return RetryScheme({}, [], None, base, pauses) if config.retrytime else base
 
 
@@ -67,11 +72,11 @@ def _parsed(name: str | None, parse: Callable[[], T]) -> T:
     try:
         return parse()
     except EmgError as faults:
-        raise EmgError(f"{name}: {faults}") from faults
+        raise FilesFaulty(f"{name}: {faults}") from faults
 
 
 def _text_of(path: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise EmgError(f"{path}: {error}") from error
+        raise FilesFaulty(f"{path}: {error}") from error

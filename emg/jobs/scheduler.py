@@ -28,12 +28,12 @@ from gevent.event import Event
 from sqlalchemy.exc import SQLAlchemyError
 
 from emg.config.cli import DEFAULT_FOLDER
-from emg.config.load import load
 from emg.db import duties, schema, settings
 from emg.db.engine import Database, DatabaseError
 from emg.engine.program_log import ProgramLog
 from emg.errors import EmgError
 from emg.jobs.table import JOBS, Job
+from emg.last_good import LastGood
 from emg.rules.snapshot import Skipped
 
 LEASE: Final = "scheduler"
@@ -301,7 +301,8 @@ def main(argv: list[str]) -> int:
     arguments = parser.parse_args(argv)
     if not 0 < arguments.lease <= duties.LONGEST_LEASE.total_seconds():
         parser.error(f"--lease is more than 0 and at most {duties.LONGEST_LEASE.total_seconds():g}")
-    config = load(arguments.config)
+    last_good = LastGood("scheduler")
+    config = last_good.load(arguments.config)
     if config.database is None:
         raise DatabaseError(f"{config.file} names no database: set DATABASE, then run `emg db upgrade`")
     os.umask(0o027)
@@ -313,6 +314,7 @@ def main(argv: list[str]) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             gevent.signal_handler(number, scheduler.stop)
         gevent.signal_handler(signal.SIGHUP, file.reopen)
+        last_good.up(config)
         scheduler.serve()
     finally:
         file.close()

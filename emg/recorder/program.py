@@ -11,9 +11,9 @@ import os
 import signal
 from pathlib import Path
 
-from emg.config.load import load
 from emg.engine.program_log import ProgramLog
 from emg.errors import EmgError
+from emg.last_good import LastGood
 from emg.recorder.acceptance import accept
 from emg.recorder.loop import Recorder
 from emg.supervised import have_lock, patience
@@ -35,7 +35,8 @@ def main(argv: list[str]) -> int:
         " (the gateway and the recorder have to be stopped; see docs/database.md)",
     )
     arguments = parser.parse_args(argv)
-    config = load(arguments.config)
+    last_good = LastGood("recorder")
+    config = last_good.load(arguments.config)
     if config.database is None:
         raise EmgError("DATABASE is not set: there is no message log to write")
     os.umask(0o027)  # messages and logs are nobody else's
@@ -51,6 +52,7 @@ def main(argv: list[str]) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: recorder.stop())
         signal.signal(signal.SIGHUP, lambda *_: file.reopen())
+        last_good.up(config)
         gc.freeze()
         gc.set_threshold(200_000, 20, 100)  # a batch makes many objects, no cycles, and lets go of all of them
         log.info("the recorder is up: %s into %s", config.spooldir, recorder.standing.database)

@@ -279,3 +279,10 @@ def test_the_clock_of_the_history_stands_still_while_the_watchdog_sleeps() -> No
     for now, late, expected in ((10, 0, 0), (11, 0, 1), (111, 99, 2), (112, 5, 2), (113, -3, 3)):
         history.begin(Facts(float(now), EPOCH, late=float(late)))
         assert history.now == expected
+
+
+def test_a_faulty_server_cfg_is_told_of_when_nobody_is_just_writing_it():
+    watch = Watch().given(configuration="server.cfg:3: a typo")
+    assert watch.found(29) == {}
+    assert "server.cfg:3: a typo" in watch.found(2)["configuration:faulty"].text
+    assert watch.given(configuration="").found(1) == {}

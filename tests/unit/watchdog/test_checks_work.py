@@ -389,3 +389,10 @@ def test_limits_can_be_chosen() -> None:
     watch.look()
     assert watch.mute().found(9) == {}
     assert "gateway:silent" in watch.found(1)
+
+
+def test_a_gateway_on_the_last_good_copy_is_told_of_until_it_is_not():
+    watch = Watch().gateway(status={"configuration_faults": "server.cfg:3: a typo"})
+    found = watch.found(1)
+    assert "server.cfg:3: a typo" in found["gateway:configuration"].text
+    assert watch.gateway(status={"configuration_faults": ""}).found(1) == {}
