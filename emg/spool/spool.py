@@ -21,7 +21,7 @@ import gevent.event
 import msgspec
 
 from emg.errors import SpoolError
-from emg.message import Message, OpenReport
+from emg.message import TURN_BITS, Message, OpenReport
 from emg.spool import outbox
 from emg.spool.asking import wait_for
 from emg.spool.batch import Batch, Carrier, Done, Purse
@@ -131,7 +131,8 @@ class Spool:
 
         The row's times are whole seconds, rounded up: nothing leaves before it is due, or ends before its validity does.
         """
-        row = (message.id, queue, message.order, place, ceil(message.due), ceil(message.expires), _encode(message))
+        order = message.rank << TURN_BITS | message.turn  # Message.order, without the call
+        row = (message.id, queue, order, place, ceil(message.due), ceil(message.expires), _encode(message))
         if place == RESIDENT:
             self._pending.intake.residents.append(row)
         else:
