@@ -112,7 +112,17 @@ class Port:
         self.lane.affinity = config.affinity
         self.joins = config.messagemode.join
         self.lane.size_limit = config.maxqueuesize or UNLIMITED
-        pacer = TokenBucket(config.throughput) if config.throughput else None
+        self._pace(config.throughput)
+
+    def _pace(self, rate: float) -> None:
+        """THROUGHPUT; what has been used of it stays used, so that a reload brings no second burst."""
+        pacer = self.bucket if self.incoming else self.lane.pacer
+        if not rate:
+            pacer = None
+        elif pacer is None:
+            pacer = TokenBucket(rate)
+        else:
+            pacer.change(rate)
         if self.incoming:
             self.bucket = pacer
         else:
