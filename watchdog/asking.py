@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import func, select
 
-from emg.control.client import Client, Refused, Unreachable
+from emg.control.client import Client, NotRunning, Refused, Unreachable
 from emg.db.engine import Database
 from emg.db.models import JobRun
 from emg.errors import ControlError, EmgError
@@ -21,6 +21,18 @@ class KeptClient(Client):
     def __init__(self, path: str, seconds: float) -> None:
         super().__init__(path, seconds)
         self._kept: http.client.HTTPConnection | None = None
+        self.listened = False
+        """Somebody took the last connection, or did not refuse it."""
+
+    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
+        """As a Client's."""
+        try:
+            answer = super().call(method, path, body)
+        except ControlError as error:
+            self.listened = not isinstance(error, NotRunning)
+            raise
+        self.listened = True
+        return answer
 
     def close(self) -> None:
         """End the connection."""

@@ -26,9 +26,14 @@ def silent(history: History, facts: Facts, limits: Limits) -> Iterator[Finding]:
     who = identity(program)
     drains = history.keep("gateway drains", "stopping" in _codes(gateway) if gateway.answered else None, who)
     seconds = history.lasts("gateway", not gateway.answered, who)
+    listened = history.lasts("gateway listens", gateway.listens and not gateway.answered, who)
     if gateway.answered or history.in_a_row("gateway") < 2:
         return
-    if program is not None and not history.was_right("gateway") and (program.age or seconds) < limits.start_patience:
+    if (
+        program is not None
+        and not history.was_right("gateway")
+        and _starts(gateway, program, seconds, listened, limits)
+    ):
         return
     if seconds < (limits.stop_patience if drains else limits.patience):
         return
@@ -36,6 +41,13 @@ def silent(history: History, facts: Facts, limits: Limits) -> Iterator[Finding]:
     cure = Cure.NONE if program is None else Cure.CONTINUE if frozen else Cure.KILL
     text = f"the gateway has not answered for {seconds:.1f} s" + (f": {gateway.error}" if gateway.error else "")
     yield Finding("gateway:silent", text, Severity.CRITICAL, GATEWAY if program else "", cure)
+
+
+def _starts(gateway: GatewayFacts, program: ProgramFacts, silent: float, listened: float, limits: Limits) -> bool:
+    """It has not come up yet, and still may."""
+    if gateway.listens and listened >= limits.listening_patience:
+        return False
+    return (program.age or silent) < limits.start_patience
 
 
 def drains(history: History, facts: Facts, limits: Limits) -> Iterator[Finding]:

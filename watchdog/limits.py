@@ -19,6 +19,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Without an answer of the gateway (WATCHDOG_PATIENCE)."""
     start_patience: float = 120.0
     """The same before its first answer: it may have a large spool to check."""
+    listening_patience: float = 20.0
+    """The same when it takes connections already: little of a start is left then."""
     stop_patience: float = 120.0
     """For a program that drains and stops: more than DRAINTIME and supervisord's stopwaitsecs."""
     late: float = 1.0

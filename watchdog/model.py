@@ -96,6 +96,8 @@ class GatewayFacts(msgspec.Struct, frozen=True):
     """It has answered this time."""
     error: str = ""
     """Why not."""
+    listens: bool = False
+    """Somebody takes connections on the control socket, whether or not he answers: it is no longer about to start."""
     health: Mapping[str, Any] = {}
     """/health as it is, with `codes` beside `faults`: of the last answer, while that is not older than three seconds."""
     status: Mapping[str, Any] = {}

@@ -188,6 +188,7 @@ class Probe:
         return GatewayFacts(
             answered=answered,
             error="" if answered else self._health.error or "no answer yet",
+            listens=self._client.listened,
             health=health or {},
             status=details.status,
             connectors=details.connectors,
