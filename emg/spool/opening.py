@@ -26,7 +26,9 @@ from emg.spool.spool import Spool
 from emg.supervised import have_lock
 
 PAGE_CACHE_KIB = 16384
-CHECKPOINT_PAGES = 2000
+PAGE_OCTETS = 8192
+"""Of a new spool: a commit writes its rows one behind the other, and each page costs two writes and its place in the checkpoint."""
+CHECKPOINT_PAGES = 1000
 FILE = "spool.db"
 
 log = logging.getLogger("emg.spool")
@@ -137,6 +139,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         uri, uri=True, isolation_level=None, check_same_thread=False, cached_statements=512, timeout=10.0
     )
     if not read_only:
+        db.execute(f"PRAGMA page_size = {PAGE_OCTETS}")
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")

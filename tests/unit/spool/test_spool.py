@@ -44,7 +44,7 @@ def room(spool):
 
 def big(number):
     made = message(number)
-    made.body = b"x" * 5000
+    made.body = b"x" * 20000
     return made
 
 
