@@ -14,7 +14,7 @@ import gevent
 import pytest
 
 from emg.config.model import MessageMode
-from emg.connectors.smpp import inquiries
+from emg.connectors.smpp import cancelling
 from emg.engine import events
 from emg.engine.operations import Selection
 from emg.errors import ControlError, Rejected, SpoolError
@@ -127,7 +127,7 @@ class Storm:
 
     def cancel(self):
         customer = Customer(self.it)
-        inquiries.cancel(customer, pdus.CancelSm(1, source_addr="1234", destination_addr=self.dest()), 0)
+        cancelling.cancel(customer, pdus.CancelSm(1, source_addr="1234", destination_addr=self.dest()), 0)
 
     def expire(self):
         self.it.lanes.tick(time.time() + 100)
