@@ -35,8 +35,7 @@ RETRY_SECONDS = 0.25
 LAZY_SECONDS = 0.004
 """How long what nobody waits for may gather before it is committed."""
 GATHER_ROWS = 24
-GATHER_SECONDS_A_ROW = 0.00006
-GATHER_LIMIT = 0.006
+GATHER_SECONDS_A_ROW, GATHER_LIMIT = 0.00006, 0.006
 """After a batch of more than GATHER_ROWS rows the next one gathers for a time that goes with its size, up to the limit: fewer
 commits, each for more messages. A sender that waits for each answer never meets this."""
 

@@ -1,5 +1,4 @@
-"""Delivery receipts (SMPP 3.4 appendix B, §5.3.2.12, §5.3.2.31, §5.3.2.35): a PDU's text and TLVs to a `Receipt`, a `Report` to
-text and TLVs.
+"""Delivery receipts (SMPP 3.4 appendix B, §5.3.2.12, §5.3.2.31, §5.3.2.35): a PDU to a `Receipt`, a `Report` to text and TLVs.
 
 Everybody writes the text a little differently, so it is searched for its keys, in any case and order of what comes before
 `text:`; whatever is missing keeps its default. Nothing a peer can send makes reading fail. What is a fact about receipts, or about
