@@ -90,7 +90,7 @@ def _supervisord(config: ServerConfig, place: Place) -> str:
     return _section(
         "supervisord",
         nodaemon="true",  # systemd, or `emg demo`, looks after it
-        silent="true",
+        silent=str(place.demo).lower(),  # what it does stands in systemd's journal too
         user=place.user,
         umask=f"{place.umask:03o}",  # in the background only: else who starts it has set it
         directory="/",  # never gone, never in the way of an unmount

@@ -17,7 +17,7 @@ UNIT = ROOT / "config" / "emg.service"
 
 @pytest.fixture(scope="module")
 def unit() -> RawConfigParser:
-    parser = RawConfigParser(strict=True, delimiters=("=",), comment_prefixes=("#",))
+    parser = RawConfigParser(strict=False, delimiters=("=",), comment_prefixes=("#",))
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     parser.read_string(UNIT.read_text())
     return parser
