@@ -8,7 +8,7 @@ BIN := .venv/bin
 .PHONY: help setup run test lint format bench fuzz faults soak docs lock clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 # The two stamps say for which locks .venv was made: with what `emg` needs, and with what developers need besides.
 .venv/.for-use: requirements.lock pyproject.toml scripts/setup.sh
@@ -44,6 +44,9 @@ faults: .venv/.for-work ## do each fault to the whole product, and measure how l
 
 soak: .venv/.for-work ## the long crash and load tests
 	@$(BIN)/pytest -m soak tests
+
+machine-test: .venv/.for-work ## the systemd unit on a booted machine (as root)
+	@scripts/packages.sh systemd-container && $(BIN)/pytest -m machine tests/provision
 
 docs: .venv/.for-work ## write the generated documents anew
 	@scripts/docs.sh

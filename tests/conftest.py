@@ -21,6 +21,9 @@ for name in ("COLUMNS", "LINES"):
     os.environ.pop(name, None)
 LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0", "::ffff:127.")
 
+ASKED_FOR = ("machine", "soak")
+"""Markers of what is run with a target of its own."""
+
 # Two busy cores make any single example slow at times: only an example's outcome counts, not its time.
 SLOW_MACHINE = [HealthCheck.too_slow]
 settings.register_profile(
@@ -43,12 +46,11 @@ sys.addaudithook(stay_on_loopback)
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark tests by their folder, and leave out `soak` unless the command line asks for it."""
+    """Mark tests by their folder, and leave out those of `ASKED_FOR` unless the command line names them."""
     for item in items:
         folder = item.path.relative_to(HERE).parts[0]
         if folder in ("durability", "integration"):
             item.add_marker(folder)
-    if "soak" not in config.option.markexpr:
-        soaks = [item for item in items if "soak" in item.keywords]
-        config.hook.pytest_deselected(items=soaks)
-        items[:] = [item for item in items if "soak" not in item.keywords]
+    left_out = {marker for marker in ASKED_FOR if marker not in config.option.markexpr}
+    config.hook.pytest_deselected(items=[item for item in items if not left_out.isdisjoint(item.keywords)])
+    items[:] = [item for item in items if left_out.isdisjoint(item.keywords)]
