@@ -188,7 +188,11 @@ class World:
 
     def faults(self) -> list[str]:
         """What may never be in a log."""
-        logs = [file for file in (self.gateway.folder / "log").iterdir() if not file.name.startswith("pdu")]
+        logs = [
+            file
+            for file in (self.gateway.folder / "log").iterdir()
+            if file.is_file() and not file.name.startswith("pdu")
+        ]
         assert self.gateway.program is not None, "it was started"
         texts = [file.read_text(errors="replace") for file in logs] + [self.gateway.program.printed()]
         return [line for text in texts for line in text.splitlines() if any(word in line for word in TROUBLE)]

@@ -77,7 +77,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     yield made
     try:
         made.go_on()
-        logs = [file.read_text(errors="replace") for file in (made.gateway.folder / "log").iterdir()]
+        logs = [file.read_text(errors="replace") for file in (made.gateway.folder / "log").iterdir() if file.is_file()]
         assert [line for log in logs for line in log.splitlines() if any(word in line for word in TROUBLE)] == []
         assert made.gateway.program is not None, "it was started"
         assert made.gateway.program.printed() == ""
