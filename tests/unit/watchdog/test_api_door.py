@@ -363,7 +363,7 @@ def test_a_caller_who_never_ends_is_ended(site: Site, monkeypatch, octets: bytes
 
 def test_a_token_is_made_once_and_only_its_owner_can_read_it(tmp_path: Path) -> None:
     site = Site(tmp_path, "")
-    file = tmp_path / "watchdog.token"
+    file = tmp_path / "spool" / "watchdog.token"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     token = read_token(str(file))
     assert len(token) >= 40

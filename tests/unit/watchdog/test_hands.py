@@ -93,8 +93,8 @@ def test_a_restart_is_its_stop_signal_alone(hands, program):
 
 
 def test_a_restart_with_another_stop_signal(supervisord, program, tmp_path):
-    other = Hands(supervisord, tmp_path, {"gateway": "INT"})
-    assert "SIGINT" in other.carry_out(action(Act.RESTART, program.pid))
+    other = Hands(supervisord, tmp_path, {"gateway": "USR1"})
+    assert "SIGUSR1" in other.carry_out(action(Act.RESTART, program.pid))
     program.wait(5)
 
 
