@@ -5,6 +5,7 @@ Warnings are errors and every test has 60 seconds (pyproject.toml).
 """
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ HERE = Path(__file__).parent
 # Left behind by readline in pytest-xdist's workers: what is no terminal is wide, for the tests as in production.
 for name in ("COLUMNS", "LINES"):
     os.environ.pop(name, None)
+# Who is started in the background by a shell ignores SIGINT, and so would every program that a test starts and interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0", "::ffff:127.")
 
 ASKED_FOR = ("machine", "soak")

@@ -202,6 +202,7 @@ class World:
         lines = [
             line
             for each in sorted((self.folder / "log").glob("*"))
+            if each.is_file()  # and not the folder for dumps
             for line in each.read_text(errors="replace").splitlines()
             if "ERROR" in line or "Traceback" in line or line.startswith("  ")
         ]

@@ -1,9 +1,11 @@
 """The watchdog under a real supervisord, with a real gateway: what is sick is well again within seconds, what is well is left alone."""
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -134,6 +136,7 @@ def test_a_program_that_was_stopped_on_purpose_stays_stopped(stack):
 def test_a_program_that_cannot_start_is_tried_again_and_again(stack):
     before, good = stack.pid("gateway"), stack.files.config_file.read_text()
     stack.files.config_file.write_text(good + "NO_SUCH_KEYWORD=1\n")
+    shutil.rmtree(Path(stack.config.spooldir) / "last_good" / "gateway")  # else it would start from that
     try:
         os.kill(before, signal.SIGKILL)
         tries = stack.log("watchdog").count("gateway was started")
