@@ -55,11 +55,10 @@ class Carrier:
         return array("q", self.in_flight).tobytes()
 
     def marked(self) -> None:
-        """The marks are on disk: transmit what the window allows."""
+        """The marks are on disk: `advance` may transmit what they are of."""
         if self._sealed:
             self._ready += self._sealed
             self._sealed = []
-            self.advance()
 
     def unmarked(self) -> None:
         """They are not: the same messages wait for the next commit."""

@@ -51,11 +51,11 @@ def queue_row(engine: Engine, lane: Lane) -> dict[str, Any]:
     }
 
 
-def queue_details(engine: Engine, lane: Lane) -> dict[str, Any]:
-    """The same with its first messages and its sessions."""
+def queue_details(engine: Engine, lane: Lane, count: int = HEAD) -> dict[str, Any]:
+    """The same with its first `count` messages and its sessions."""
     return {
         **queue_row(engine, lane),
-        "head": [_summary(message) for message in lane.head(HEAD)],
+        "head": [_summary(message) for message in lane.head(count)],
         "sessions": [
             {"session": carrier.name, "window": carrier.window, "in_flight": len(carrier.in_flight)}
             for carrier in lane.carriers

@@ -132,5 +132,5 @@ def _wanted(want: Want, state: State) -> bool:
     return bool(want & (Want.SUCCESS if state is State.DELIVERED else Want.FAILURE))
 
 
-_WANTED = [[_wanted(Want(want & Want.FINAL), state) for state in State] for want in range(2 * Want.INTERMEDIATE)]
+_WANTED = [[_wanted(Want(want & Want.FINAL), state) for state in State] for want in range(2 * Want.LOGGED)]
 """By all values of `Want`, and the state; flags compare slowly."""

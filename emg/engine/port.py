@@ -12,6 +12,7 @@ class Counters:
 
     __slots__ = (
         "accepted",
+        "delivered",
         "duplicates",
         "failed",
         "maybe_sent",
@@ -22,6 +23,7 @@ class Counters:
         "retried",
         "sent",
         "throttled",
+        "undelivered",
     )
 
     def __init__(self) -> None:
@@ -29,6 +31,8 @@ class Counters:
             setattr(self, name, 0)
 
     accepted: int
+    delivered: int
+    """Messages, or parts of long ones, of which its reports said so. `undelivered` are those of which they said another end."""
     duplicates: int
     failed: int
     maybe_sent: int
@@ -39,6 +43,7 @@ class Counters:
     retried: int
     sent: int
     throttled: int
+    undelivered: int
 
     def as_dict(self) -> dict[str, int]:
         """All of them by name."""

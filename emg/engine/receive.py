@@ -10,11 +10,12 @@ the message with the machine; not at all, would have the sender send it twice. W
 import logging
 import time
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from emg.config.model import LongOut, UserConfig
+from emg.config.model import LongOut, Operation, UserConfig
 from emg.engine import events
 from emg.engine.charging import Charging, share
 from emg.engine.daily import Daily, DailyCounts
@@ -26,6 +27,7 @@ from emg.engine.port import Port
 from emg.engine.routing import Router
 from emg.errors import Cause, Rejected, SpoolError
 from emg.message import Encoding, Message, Part
+from emg.rules.address import normal_source
 from emg.rules.blocklist import Action, BlockLists
 from emg.rules.pacing import TokenBucket
 from emg.spool.spool import Spool
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
     from emg.rules.prices import PriceRow
 
 Done = Callable[[Any, SpoolError | None], None]
+Noted = Callable[[events.Accepted], None]
+Prompt = Callable[[Any], Callable[[], None] | None]
 Keep = Callable[[Message, int, int], None]
 log = logging.getLogger("emg.engine")
 
@@ -71,6 +75,18 @@ class Sender:
             self.bucket.change(user.throughput)
         self.daily = self._counts.of(self.name, user.dailylimit) if user is not None and self._counts else None
 
+    def apply(self, message: Message) -> None:
+        """What the account may do and what its senders are. Raises Rejected."""
+        user = self.user
+        if user is None:
+            return
+        if user.force_sourceaddr:
+            message.source, message.source_ton, message.source_npi = normal_source(user.force_sourceaddr, 0, 0)
+        elif user.sourceaddr and not any(fnmatchcase(message.source, pattern) for pattern in user.sourceaddr):
+            raise Rejected(Cause.BAD_SOURCE, f"account {user.name} may not send from {message.source!r}")
+        if Operation.SUBMIT not in user.operations:
+            raise Rejected(Cause.NOT_ALLOWED, f"account {user.name} may not submit")
+
 
 class Limits(msgspec.Struct):
     """Server-wide bounds; swapped on reload."""
@@ -102,8 +118,21 @@ class Receiver:
         self._groups = groups
         self._references = References(int(time.time()))
 
-    def receive(self, message: Message, origin: Port, sender: Sender, done: Done, argument: Any) -> int:
-        """Take a message in; gives its id. Raises Rejected or SpoolError (full), and then nothing was kept."""
+    def receive(
+        self,
+        message: Message,
+        origin: Port,
+        sender: Sender,
+        done: Done,
+        argument: Any,
+        noted: Noted | None = None,
+        prompt: Prompt | None = None,
+    ) -> int:
+        """Take a message in; gives its id. Raises Rejected or SpoolError (full), and then nothing was kept.
+
+        `done` and `prompt` are the spool's (`when_kept`). `noted` is called with what the log will be told, before the commit that holds it. A message
+        that waits to be joined uses neither `prompt` nor `noted`.
+        """
         user = sender.user
         now = message.accepted
         self._admit(origin, sender, now)
@@ -126,7 +155,11 @@ class Receiver:
             self._keep_parts(message, parts, lane, port, self._spool.accept, self._spool.take_event)
         event = self.accepted(message, parts, origin, sender, lane, why, row)
         self._spool.take_event(message.id, events.encode(event))
-        self._spool.when_kept(self._kept, (message, parts, origin, sender, done, argument))
+        if noted is not None:
+            noted(event)
+        self._spool.when_kept(
+            self._kept, (message, parts, origin, sender, done, argument), prompt and (prompt, argument)
+        )
         return message.id
 
     def accepted(

@@ -82,6 +82,7 @@ class Reporter:
             return
         if ticket is not None:
             if report.state >= _FINAL:
+                _count(port, report.state)
                 self._close(ticket, report, intake)
             else:
                 self._pass_intermediate(ticket, report, intake)
@@ -142,6 +143,7 @@ class Reporter:
             return False
         if self._open.answered(port.provider, ids) or self._unanswered(port.provider, dest):
             return False
+        _count(port, report.state)
         self._close(doubtful, report, intake)
         return True
 
@@ -200,6 +202,7 @@ class Reporter:
             if early is None or early.state < _FINAL:
                 self._open.add(ticket)
             else:
+                _count(port, early.state)
                 self._end_sent(ticket, Outcome(early.state, early.error, early))
         elif asked and port.injected:
             self._open.add(ticket)
@@ -274,3 +277,11 @@ class Reporter:
 
     def _ended_in_queue(self, message: Message, lane: Lane, cause: Cause) -> None:
         self.failed(message, lane, lane.name, state_of(cause), cause)
+
+
+def _count(port: Port, state: int) -> None:
+    """What a final report says, where it belongs to a message."""
+    if state == _FINAL:
+        port.counters.delivered += 1
+    else:
+        port.counters.undelivered += 1

@@ -1,4 +1,4 @@
-"""What has to be done from time to time: expiry of open reports and of groups, old orphans, the outbox's bound.
+"""What has to be done from time to time: expiry of open reports and of groups, old orphans and keys, the outbox's bound.
 
 `tick` is called every second. Each duty has its own pace, is bounded a turn, and waits for nothing: open reports are swept a page at a time,
 so that five million of them are gone through in about an hour without an index that every message would pay for.
@@ -8,6 +8,7 @@ import logging
 import sqlite3
 import time
 
+from emg.engine import submissions
 from emg.engine.engine import Engine
 from emg.message import OpenReport
 
@@ -45,6 +46,7 @@ class Upkeep:
         if now >= self._next_minute:
             self._next_minute = now + 60.0
             engine.orphans.expire(now)
+            engine.spool.execute(*submissions.prune(now))
         if now >= self._next_hour:
             self._next_hour = now + 3600.0
             # A group outlives its message's validity by the time that reports are waited for; what is older has lost a part.

@@ -13,7 +13,7 @@ stayed unanswered. An exception in the owner ends this session and is logged; it
 import errno
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import gevent
@@ -21,6 +21,7 @@ import gevent.event
 import gevent.socket
 
 from emg.errors import EmgError
+from emg.session.prompt import PromptAnswer
 from emg.session.tls import TlsPipe
 
 READ_SIZE = 8192
@@ -83,6 +84,7 @@ class Driver:
         "_last_progress",
         "_loop",
         "_output",
+        "_prompt",
         "_readable",
         "_reason",
         "_timer",
@@ -119,6 +121,7 @@ class Driver:
         self._writing = False
         self._armed = float("inf")
         self._output = b""
+        self._prompt: PromptAnswer | None = None
         self._flush_planned = False
         self._closed = False
         self._hung_up = False
@@ -153,6 +156,8 @@ class Driver:
         while not self._closed:
             wait(readable)  # one read a turn of the loop: a peer that floods does not keep the others waiting
             data = sock.recv(READ_SIZE)
+            if self._prompt is not None:
+                self._prompt.confirm()
             if not data:
                 return "closed by the peer"
             now = time.monotonic()
@@ -186,6 +191,8 @@ class Driver:
             except EmgError as error:
                 self.close(str(error))
                 return
+        if data or self.machine.closing:
+            self._take_back()
         if self._output:
             data = self._output + data
         if data:
@@ -194,6 +201,35 @@ class Driver:
             self._hang_up()
         elif self.machine.next_deadline() < self._armed:
             self._arm(time.monotonic())
+
+    def lend(self, answer: bytes, written: Callable[[], None]) -> Callable[[], None] | None:
+        """Let another thread write an answer that the machine has composed; gives what it is to call, None where this is no moment for it.
+
+        `written` is called in the loop's thread once it is known to be, before what was read after it is looked at. `settle` ends the loan.
+        """
+        self.flush()
+        if self._closed or self._output or self.tls is not None or self.machine.closing:
+            return None
+        prompt = self._prompt
+        if prompt is None:
+            prompt = self._prompt = PromptAnswer(self.sock.fileno())
+        prompt.lend(answer, written)
+        return prompt.write
+
+    def settle(self) -> bool:
+        """The loan is over. False: nothing of the answer was written."""
+        assert self._prompt is not None, "an answer came back that was not lent"
+        self._take_back()
+        if self._output and not self._writing:
+            self.flush()
+        return self._prompt.confirm()
+
+    def _take_back(self) -> None:
+        """Before we write or close: nobody else writes from here on, and what he has begun goes first."""
+        rest = self._prompt.take_back() if self._prompt is not None else b""
+        if rest:
+            self._output += rest
+            self._last_progress = time.monotonic()  # the peer took a part of it just now
 
     def _hang_up(self) -> None:
         """The machine has said its last word: once that is written the peer gets our end, and a little time for his."""
@@ -282,6 +318,7 @@ class Driver:
             return
         self._reason = self._reason or reason
         self._closed = True
+        self._take_back()
         self.drained.set()
         try:
             self.sock.shutdown(gevent.socket.SHUT_RDWR)  # wakes the reader, if it waits
@@ -295,6 +332,7 @@ class Driver:
                     self._write_last()
         finally:
             self._closed = True
+            self._take_back()
             self._timer.stop()
             self._writable.stop()
             self._timer.close()
@@ -309,6 +347,7 @@ class Driver:
 
     def _write_last(self) -> None:
         """Let the last answer (a refusal, an unbind_resp) reach the peer before the socket goes."""
+        self._take_back()
         self.flush()
         if self._output:
             self.drained.clear()

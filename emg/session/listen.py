@@ -3,12 +3,13 @@
 A `Listener` hands each accepted socket to `on_socket(sock, peer_ip, peer_port)` in a greenlet of its own. It holds no more than
 `limit` connections at once: above it `make_room` is asked to end one that nobody needs, and if there is none the new one is
 closed unheard, which the peer sees as a refused connection, and is counted.
-Out of file descriptors it waits and goes on; it never dies of a peer. `start` binds all addresses or none and raises `EmgError`.
+Out of file descriptors it waits and goes on, and the log is told once a minute; it never dies of a peer. `start` binds all addresses or none and raises `EmgError`.
 """
 
 import errno
 import logging
 import socket as system_socket
+import time
 from collections.abc import Callable
 
 import gevent
@@ -20,6 +21,8 @@ from emg.errors import EmgError
 
 BACKLOG = 1024
 BREATH_SECONDS = 0.5
+TOLD_SECONDS = 60.0
+"""The log hears so often at most that there are no file descriptors."""
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 log = logging.getLogger("emg.session")
@@ -74,6 +77,9 @@ class Listener:
         self.bound: list[tuple[str, int]] = []
         """What is really listened on, with the port that the system chose where 0 was asked for."""
         self.refused = 0
+        self._paused = 0.0
+        """Since when (monotonic) there is nothing to accept with; 0: there is."""
+        self._told = float("-inf")
         self._on_socket = on_socket
         self._limit = limit
         self._make_room = make_room
@@ -117,12 +123,14 @@ class Listener:
                 connection, peer = sock.accept()
             except OSError as error:
                 if error.errno in _EXHAUSTED:
-                    log.error("accepting pauses: %s", error.strerror)
+                    self._pause(error)
                     gevent.sleep(BREATH_SECONDS)
                     continue
                 if error.errno == errno.ECONNABORTED:
                     continue
                 return  # the listening socket was closed: stop() did it
+            if self._paused:
+                self._go_on()
             if len(self._connections) >= self._limit:
                 gevent.sleep(0)  # those who have just come and gone are seen now
                 if len(self._connections) >= self._limit and not self._make_room():
@@ -130,6 +138,18 @@ class Listener:
                     connection.close()
                     continue
             self._connections.spawn(self._serve, connection, peer)
+
+    def _pause(self, error: OSError) -> None:
+        now = time.monotonic()
+        self._paused = self._paused or now
+        if now - self._told >= TOLD_SECONDS:
+            self._told = now
+            log.error("accepting pauses: %s", error.strerror)
+
+    def _go_on(self) -> None:
+        if self._told >= self._paused:
+            log.warning("accepting goes on after %.0f s", time.monotonic() - self._paused)
+        self._paused = 0.0
 
     def _serve(self, connection: Socket, peer: tuple[str, int]) -> None:
         try:

@@ -7,17 +7,32 @@ A failed handshake or a bad record is a `RemoteProtocolError`.
 """
 
 import ssl
+from pathlib import Path
 
 from emg.errors import ConfigError, EmgError, RemoteProtocolError
 
 PENDING_LIMIT = 262144
 
 
-def server_context(
-    key_file: str, cert_file: str, ca_file: str = "", *, client_certificate: bool = False
-) -> ssl.SSLContext:
+class Context(ssl.SSLContext):
+    """A context that knows which file its own certificate was read from: one that is renewed on disk is not shown before a reload."""
+
+    stamp = ""
+    """`stamp_of` the certificate's file when it was read; empty without a certificate."""
+
+
+def stamp_of(path: str) -> str:
+    """What tells a file from the one that takes its place; empty when there is none."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return ""
+    return f"{found.st_dev}.{found.st_ino}.{found.st_size}.{found.st_mtime_ns}"
+
+
+def server_context(key_file: str, cert_file: str, ca_file: str = "", *, client_certificate: bool = False) -> Context:
     """Context of a listening connector. `cert_file` may be empty when the key file holds both. Raises ConfigError."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = Context(ssl.PROTOCOL_TLS_SERVER)
     _load_chain(context, key_file, cert_file)
     if ca_file:
         _load_authorities(context, ca_file)
@@ -26,11 +41,9 @@ def server_context(
     return context
 
 
-def client_context(
-    ca_file: str = "", key_file: str = "", cert_file: str = "", *, verify: str = "host"
-) -> ssl.SSLContext:
+def client_context(ca_file: str = "", key_file: str = "", cert_file: str = "", *, verify: str = "host") -> Context:
     """Context of a dialling connector. `verify`: `host` (chain and name), `peer` (chain alone), `none`. Raises ConfigError."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = Context(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = verify == "host"
     context.verify_mode = ssl.CERT_NONE if verify == "none" else ssl.CERT_REQUIRED
     if ca_file:
@@ -42,7 +55,8 @@ def client_context(
     return context
 
 
-def _load_chain(context: ssl.SSLContext, key_file: str, cert_file: str) -> None:
+def _load_chain(context: Context, key_file: str, cert_file: str) -> None:
+    context.stamp = stamp_of(cert_file or key_file)  # before: a file that comes meanwhile is another one
     try:
         context.load_cert_chain(cert_file or key_file, key_file or None)
     except (OSError, ssl.SSLError) as error:

@@ -8,15 +8,20 @@ Rows are collected as flat lists of SQL parameters, because a statement with man
 statement a row would take it once a row, in competition with the event loop.
 """
 
+import logging
 import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from emg.errors import SpoolError
+from emg.spool import keys
 from emg.spool.journal import Entry, Journal, MessageRow, OpenRow, Plan
 from emg.spool.rows import run
 
 Done = Callable[[Any, SpoolError | None], None]
+Prompt = Callable[[Any], Callable[[], None] | None]
+"""Asked in the loop's thread when the batch is handed over: what writes the answer in the writer's thread once it is committed, None: the loop will."""
+log = logging.getLogger("emg.spool")
 
 MESSAGE_WIDTH = 7
 ORPHAN_WIDTH = 5
@@ -34,6 +39,9 @@ class Carrier(Protocol):
     def marked(self) -> None:
         """The commit that holds the last `seal` succeeded."""
 
+    def advance(self) -> None:
+        """Transmit what is marked."""
+
     def unmarked(self) -> None:
         """It failed; the next batch seals again."""
 
@@ -48,7 +56,7 @@ class Purse(Protocol):
 class Half:
     """The rows of intake or of settlement."""
 
-    __slots__ = ("closes", "messages", "opens", "orphans", "residents")
+    __slots__ = ("closes", "keys", "messages", "opens", "orphans", "residents")
 
     def __init__(self) -> None:
         self.residents: list[MessageRow] = []
@@ -58,9 +66,11 @@ class Half:
         self.opens: list[OpenRow] = []
         self.closes: list[str] = []
         self.orphans: list[Any] = []
+        self.keys: list[Any] = []
+        """Under which messages were handed over, flat."""
 
     def __bool__(self) -> bool:
-        return bool(self.residents or self.messages or self.opens or self.closes or self.orphans)
+        return bool(self.residents or self.messages or self.opens or self.closes or self.orphans or self.keys)
 
     def extend(self, other: "Half") -> None:
         """Append what happened later."""
@@ -69,12 +79,14 @@ class Half:
         self.opens += other.opens
         self.closes += other.closes
         self.orphans += other.orphans
+        self.keys += other.keys
 
 
 class Batch:
     """Everything of one commit."""
 
     __slots__ = (
+        "answer",
         "balances",
         "carriers",
         "clears",
@@ -90,6 +102,7 @@ class Batch:
         "marks",
         "orphan_drops",
         "outbox_row",
+        "prompts",
         "purses",
         "reads",
         "results",
@@ -113,6 +126,9 @@ class Batch:
         self.balances: list[int] = []
         self.clears: list[int] = []
         self.done: list[tuple[Done, Any]] = []
+        self.prompts: list[tuple[Prompt, Any]] = []
+        self.answer: Callable[[], None] | None = None
+        """Called in the writer's thread right after COMMIT."""
         self.reads: list[tuple[Callable[[sqlite3.Connection], Any], Callable[[Any, Exception | None], None]]] = []
         self.results: list[tuple[Any, Exception | None]] = []
         self.events: list[bytes] = []
@@ -146,12 +162,26 @@ class Batch:
         """A measure of how much is in it: about one a row."""
         return len(self.done) + len(self.drops) + len(self.events)
 
+    def tell(self, message_id: int, event: bytes) -> None:
+        """Add an event."""
+        self.events.append(event)
+        if message_id > self.highest:
+            self.highest = message_id
+        if message_id < self.lowest or not self.lowest:
+            self.lowest = message_id
+
     def seal(self) -> None:
-        """Take each carrier's marks and each changed balance; called by the event loop's thread when the batch is handed to the writer."""
+        """Take each carrier's marks, each changed balance and the answer to a lone submission; called by the event loop's thread when the batch is handed to the writer."""
         for carrier in self.carriers:
             self.marks += (carrier.slot, carrier.seal())
         for purse in self.purses:
             self.balances += purse.seal()
+        if len(self.prompts) == 1:  # many are answered at less cost by the loop: one write for all of a session
+            prompt, argument = self.prompts[0]
+            try:
+                self.answer = prompt(argument)
+            except Exception:  # the loop answers then; one session's fault must not cost the others their commit
+                log.exception("an answer could not be prepared for the writer")
 
     def survive(self, later: "Batch") -> "Batch":
         """After a failed commit: settlement, marks, balances and reads of this batch, then all of the later one."""
@@ -171,7 +201,7 @@ class Batch:
         next_batch.carriers = {**self.carriers, **later.carriers}
         next_batch.purses = {**self.purses, **later.purses}
         next_batch.clears = self.clears + later.clears
-        next_batch.done = later.done
+        next_batch.done, next_batch.prompts = later.done, later.prompts
         next_batch.reads = self.reads + later.reads
         next_batch.lowest, next_batch.highest = later.lowest or self.lowest, max(self.highest, later.highest)
         return next_batch
@@ -188,6 +218,7 @@ def write(db: sqlite3.Connection, journal: Journal, batch: Batch, at: int) -> tu
     entry = Entry(intake.residents, settled.opens, tabled, batch.drops, intake.closes + settled.closes)
     plan = journal.write(db, entry, reads=bool(batch.reads), everything="clean" in batch.settings)
     run(db, "INSERT OR REPLACE INTO orphan VALUES ", "(?,?,?,?,?)", "", intake.orphans + settled.orphans, ORPHAN_WIDTH)
+    run(db, "INSERT INTO submission VALUES ", "(?,?,?,?,?,?,?)", "", intake.keys, keys.WIDTH)
     run(db, "DELETE FROM orphan WHERE number IN (", "?", ")", batch.orphan_drops, 1)
     run(db, "INSERT OR REPLACE INTO mark VALUES ", "(?,?)", "", batch.marks, 2)
     run(db, "DELETE FROM mark WHERE slot IN (", "?", ")", batch.clears, 1)

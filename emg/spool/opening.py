@@ -219,6 +219,7 @@ def _salvage(db: sqlite3.Connection, aside: Path) -> int:
         "balance",
         "outbox",
         "journal",
+        "submission",
     ):
         sound = _SOUND.get(table)
         db.execute("BEGIN IMMEDIATE")

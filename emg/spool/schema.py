@@ -14,8 +14,9 @@ Opening a spool of an older version runs `UPGRADES` from its version on, in one 
 import sqlite3
 
 from emg.errors import SpoolError
+from emg.spool import keys
 
-VERSION = 2
+VERSION = 3
 
 RESIDENT, SPILLED, DEFERRED = 0, 1, 2
 
@@ -42,6 +43,7 @@ TABLES = (
     """CREATE TABLE outbox (
         seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, lowest INTEGER NOT NULL, highest INTEGER NOT NULL,
         count INTEGER NOT NULL, body BLOB NOT NULL)""",
+    keys.TABLE,
 )
 
 
@@ -57,7 +59,7 @@ def report_key(provider: str, remote_id: str, message_id: int) -> str:
 
 ORDERS = "UPDATE message SET rank = rank << 40"
 """Column `rank` became `Message.order`, with 40 bits for the turn; what was there has no turn, and goes first in its priority."""
-UPGRADES: dict[int, tuple[str, ...]] = {1: (BALANCE, ORDERS)}
+UPGRADES: dict[int, tuple[str, ...]] = {1: (BALANCE, ORDERS), 2: (keys.TABLE,)}
 """version → statements that lead to the next one."""
 
 

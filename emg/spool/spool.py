@@ -14,7 +14,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from math import ceil
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import gevent
 import gevent.event
@@ -24,11 +24,13 @@ from emg.errors import SpoolError
 from emg.message import TURN_BITS, Message, OpenReport
 from emg.spool import outbox
 from emg.spool.asking import wait_for
-from emg.spool.batch import Batch, Carrier, Done, Purse
+from emg.spool.batch import Batch, Carrier, Done, Prompt, Purse
 from emg.spool.ids import Ids
 from emg.spool.journal import Journal
+from emg.spool.keys import Row
 from emg.spool.schema import RESIDENT, report_key
 from emg.spool.telling import hand_out, nothing, tell
+from emg.spool.transmission import Transmission
 from emg.spool.writer import Writer
 
 RETRY_SECONDS = 0.25
@@ -80,12 +82,12 @@ class Spool:
         self._lazy = False
         self._refuse_until = 0.0
         self._loop = gevent.get_hub().loop
-        self._timer: Any = None
-        self._lazy_timer: Any = None
+        self._timer = self._lazy_timer = cast(Any, None)
         self._idle = gevent.event.Event()
         self._idle.set()
-        self._writer = Writer(db, journal, self._on_finished)
-        self._writer.start()
+        self._transmission = Transmission()
+        self.writer = Writer(db, journal, self._on_finished)
+        self.writer.start()
 
     # -- ids, queues, slots
 
@@ -139,9 +141,11 @@ class Spool:
         if not self._planned:
             self.plan()
 
-    def when_kept(self, done: Done, argument: Any) -> None:
-        """Call `done(argument, error)` after the commit of everything that was taken in up to now."""
+    def when_kept(self, done: Done, argument: Any, prompt: tuple[Prompt, Any] | None = None) -> None:
+        """Call `done(argument, error)` after the commit of everything that was taken in up to now; a prompt with its argument may answer a moment before."""
         self._pending.done.append((done, argument))
+        if prompt is not None:
+            self._pending.prompts.append(prompt)
         if not self._planned:
             self.plan()
 
@@ -149,11 +153,7 @@ class Spool:
         """An outbox event that belongs to an intake."""
         pending = self._pending
         pending.intake_events.append(len(pending.events))
-        pending.events.append(event)
-        if message_id > pending.highest:
-            pending.highest = message_id
-        if message_id < pending.lowest or not pending.lowest:
-            pending.lowest = message_id
+        pending.tell(message_id, event)
         if not self._planned:
             self.plan()
 
@@ -162,6 +162,10 @@ class Spool:
         self._pending.intake.closes.append(report_key(report.provider, report.remote_id, report.id))
         if not self._planned:
             self.plan()
+
+    def take_key(self, row: Row) -> None:
+        """The key under which the message that is being taken in was handed over."""
+        self._pending.intake.keys += row
 
     def take_orphan(self, number: int, provider: str, remote_id: str, received: float, body: bytes) -> None:
         """Keep a report that matches nothing yet."""
@@ -197,12 +201,7 @@ class Spool:
 
     def event(self, message_id: int, event: bytes) -> None:
         """An outbox event about a message that we hold."""
-        pending = self._pending
-        pending.events.append(event)
-        if message_id > pending.highest:
-            pending.highest = message_id
-        if message_id < pending.lowest or not pending.lowest:
-            pending.lowest = message_id
+        self._pending.tell(message_id, event)
         if not self._planned:
             self._plan_lazily()
 
@@ -275,24 +274,19 @@ class Spool:
     @property
     def commits(self) -> int:
         """Successful commits since the start."""
-        return self._writer.commits
-
-    @property
-    def committing_seconds(self) -> float:
-        """How long all commits since the start took together, from the event loop's side."""
-        return self._writer.seconds
+        return self.writer.commits
 
     @property
     def commit_seconds(self) -> float:
         """How long the present commit has been running, 0 when none is."""
-        return time.monotonic() - self._writer.busy_since if self._writer.busy else 0.0
+        return time.monotonic() - self.writer.busy_since if self.writer.busy else 0.0
 
     def plan(self) -> None:
         """Run the `before_commit` hooks soon, and commit what is pending and what they add."""
         if not self._planned:
             self._planned = True
             self._idle.clear()
-            if not self._writer.busy and self._timer is None:
+            if not self.writer.busy and self._timer is None:
                 self._loop.run_callback(self._hand_over)
 
     def _plan_lazily(self) -> None:
@@ -308,7 +302,7 @@ class Spool:
 
     def _hand_over(self) -> None:
         """Seal the pending batch and give it to the writer, unless that is at work: then its end comes back here."""
-        if self._writer.busy or self._timer is not None:
+        if self.writer.busy or self._timer is not None:
             return
         for hook in self.before_commit:
             hook()
@@ -327,12 +321,13 @@ class Spool:
             batch.settings.update(outbox.note(self.outbox_events, self.outbox_last))
         batch.seal()
         batch.until = self._ids.upcoming
-        self._writer.submit(batch)
+        self.writer.submit(batch)
+        self._transmission.go()
 
     def _on_finished(self, batch: Batch) -> None:
         self.decided = batch.until
         if self.on_commit is not None:
-            self.on_commit(batch.size, time.monotonic() - self._writer.busy_since)
+            self.on_commit(batch.size, time.monotonic() - self.writer.busy_since)
         if batch.error is not None:
             self._failed(batch, batch.error)
         else:
@@ -357,8 +352,7 @@ class Spool:
         self.outbox_events += len(batch.events)
         self.outbox_last = batch.outbox_row or self.outbox_last
         tell(batch, None)
-        for carrier in batch.carriers:
-            carrier.marked()
+        self._transmission.begin(batch.carriers, give_way=batch.answer is not None)
 
     def _failed(self, batch: Batch, error: SpoolError) -> None:
         now = time.monotonic()
@@ -394,7 +388,8 @@ class Spool:
         self.plan()
         if not self.flush():
             raise SpoolError("the spool could not write its last changes; they are redone at the next start")
-        self._writer.stop()
+        self.writer.stop()
+        self._transmission.go()
         self._db.close()
         for release in self.on_close:
             release()

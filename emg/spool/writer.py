@@ -2,7 +2,8 @@
 
 The event loop hands over a sealed batch with `submit` and is told through `finished` — called in the loop's own thread — when it is
 on disk or could not be. Between the two the loop goes on: an fsync never stops a greenlet. The thread is a real one
-even after gevent has patched `threading`, and nothing of gevent is touched in it but the loop's async watcher.
+even after gevent has patched `threading`, and nothing of gevent is touched in it but the loop's async watcher. The answer to a lone submission is
+written in it, between COMMIT and waking the loop (`emg.session.prompt`).
 
 When a commit fails nothing of the batch is on disk (one transaction). `SpoolError.full` says that there was no room.
 """
@@ -39,11 +40,15 @@ class Writer:
         self._over.acquire()
         self._stopping = False
         self._batch: Batch | None = None
+        self.answers = 0
+        """Answers to lone submissions that were given to the thread and whose commit succeeded; counted by the thread alone."""
         self.busy = False
         """A batch is with the thread; only the loop's thread reads and writes this."""
         self.commits = 0
         self.seconds = 0.0
         """From hand-over to answer, all batches together."""
+        self.writing_seconds = 0.0
+        """From BEGIN to the end of COMMIT, all successful ones together; written by the thread alone."""
         self.busy_since = 0.0
         """Monotonic time of the hand-over, for the probe: a commit that does not return is a fault."""
         self._async = gevent.get_hub().loop.async_()
@@ -87,9 +92,15 @@ class Writer:
             return
         db = self._db
         try:
+            began = time.monotonic()
             db.execute("BEGIN IMMEDIATE")
             entry, plan = batches.write(db, self._journal, batch, int(time.time()))
             db.execute("COMMIT")
+            done = time.monotonic()
+            if batch.answer is not None:  # from here on nothing may make this a commit that failed
+                batch.answer()
+                self.answers += 1
+            self.writing_seconds += done - began
             self._journal.committed(entry, plan, reads=bool(batch.reads))
             self.commits += 1
         except sqlite3.Error as error:

@@ -50,11 +50,11 @@ FROM seq_1_to_{rows}
 """
 
 
-def fill(server: MariaDb, database: Database, rows: int) -> None:
-    """A day after the other, so that each lies in its partition."""
-    first = TODAY - (DAYS - 1) * DAY
-    partitions.ensure(database, DAYS + 1, first.date())
-    for number in range(DAYS):
+def fill(server: MariaDb, database: Database, rows: int, days: int = DAYS) -> None:
+    """A day after the other, so that each lies in its partition; `rows` a day."""
+    first = TODAY - (days - 1) * DAY
+    partitions.ensure(database, days + 1, first.date())
+    for number in range(days):
         values = {"first": 10**15 + number * rows, "day": f"{first + number * DAY:%Y-%m-%d}", "rows": rows}
         shape = {"accounts": ACCOUNTS, "senders": SENDERS, "recipients": RECIPIENTS}
         server.execute("SET unique_checks = 0", FILL.format(**values, **shape), database=str(database.url.database))

@@ -25,6 +25,9 @@ from tests.bench import (
     message,
     messages,
     open_reports,
+    portal_messages,
+    portal_pages,
+    portal_reports,
     prices,
     queued,
     recorder,
@@ -56,6 +59,9 @@ FIGURES: tuple[Any, ...] = (
     recorder,
     summary,
     messages,
+    portal_messages,
+    portal_pages,
+    portal_reports,
     text,
 )
 PAGE = ROOT / "docs" / "performance.md"

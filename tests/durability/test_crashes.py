@@ -13,6 +13,7 @@ from tests.durability.crashes import CLIENTS, Client, Scenario, play, seed
 LONG = ("--size", "400")
 SCENARIOS = [
     Scenario("plain", kills=14),
+    Scenario("one-at-a-time", kills=14, clients=(Client("acme", 3000.0, sessions=1, window=1),)),
     Scenario(
         "operator-away",
         kills=10,

@@ -173,7 +173,7 @@ def shown(milliseconds):
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(10800)
 def test_a_million_messages_while_the_database_is_away(own_mariadb, tmp_path, capsys):
     database = Database(own_mariadb.url())
     schema.upgrade(database)

@@ -6,17 +6,16 @@ broadcasts, get RINVCMDID; none of them ends the session (protocol case S26).
 
 import time
 from collections.abc import Callable
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 
 from emg.config.model import Mode, Operation, UserConfig
 from emg.connectors.smpp import cancelling, inquiries
+from emg.connectors.smpp.prompt import Prompt
 from emg.connectors.smpp.session import PENDING
 from emg.connectors.smpp.statuses import status_of
 from emg.engine.receive import Sender
 from emg.errors import Cause, EmgError, Rejected, SpoolError
 from emg.message import Message
-from emg.rules.address import normal_source
 from emg.wire.smpp import pdus
 from emg.wire.smpp.lists import SmeAddress, UnsuccessSme
 from emg.wire.smpp.names import Status
@@ -38,6 +37,7 @@ class Inbox:
         self._engine = session.engine
         self._port = session.port
         self._sender = Sender("", None)
+        self._prompt = Prompt(session)
         self._dismissed = False
         self._particular = False
         """The account has settings that change or forbid its messages."""
@@ -69,7 +69,7 @@ class Inbox:
     def _submit(self, pdu: SubmitSm, _now: float) -> None:
         session = self._session
         message = session.connector.inward.message(pdu, self._port.name, session.account, session.ip, time.time())
-        self._take(message, self._submitted, pdu.sequence)
+        self._take(message, self._submitted, pdu.sequence, self._prompt.lend)
 
     def _data(self, pdu: DataSm, _now: float) -> None:
         self._allow(Operation.DATA)
@@ -77,31 +77,35 @@ class Inbox:
         message = session.connector.inward.data(pdu, self._port.name, session.account, session.ip, time.time())
         self._take(message, self._data_taken, pdu.sequence)
 
-    def _take(self, message: Message, done: Callable[[Any, SpoolError | None], None], sequence: int) -> None:
+    def _take(
+        self,
+        message: Message,
+        done: Callable[[Any, SpoolError | None], None],
+        sequence: int,
+        prompt: Callable[[list[int]], Callable[[], None] | None] | None = None,
+    ) -> None:
         if self._port.config.mode is _TRANSMIT:
             raise Rejected(Cause.NOT_ALLOWED, f"MODE of connector {self._port.name} is TRANSMIT")
         if self._particular:
             self._apply_account(message)
         argument = [sequence, 0]
-        argument[1] = self._engine.receiver.receive(message, self._port, self._sender, done, argument)
+        receive = self._engine.receiver.receive
+        argument[1] = receive(message, self._port, self._sender, done, argument, prompt=prompt)
 
     def _apply_account(self, message: Message) -> None:
         user = self._sender.user
         if user is None or self._dismissed:
             raise Rejected(Cause.NOT_ALLOWED, f"account {message.account} was changed: the session is ending")
-        if user.force_sourceaddr:
-            message.source, message.source_ton, message.source_npi = normal_source(user.force_sourceaddr, 0, 0)
-        elif user.sourceaddr and not any(fnmatchcase(message.source, pattern) for pattern in user.sourceaddr):
-            raise Rejected(Cause.BAD_SOURCE, f"account {user.name} may not send from {message.source!r}")
+        self._sender.apply(message)
         message.per_part = self._per_part(user)
-        if Operation.SUBMIT not in user.operations:
-            raise Rejected(Cause.NOT_ALLOWED, f"account {user.name} may not submit")
 
     def _per_part(self, user: UserConfig) -> bool:
         return user.perpartdlr if user.perpartdlr is not None else self._port.config.perpartdlr
 
     def _submitted(self, argument: list[int], error: SpoolError | None) -> None:
         sequence, number = argument
+        if self._prompt.answered(argument):
+            return
         if error is None:
             self._session.respond(SubmitSmResp(sequence, 0, self.visible_id(number)))
         else:

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from emg.config.model import ConnectorConfig, ConnectorType
 from emg.errors import Cause, Rejected
-from emg.message import Encoding, Kind, Message, Report, State, Want
+from emg.message import NORMAL_RANK, Encoding, Kind, Message, Report, State, Want
 from emg.rules.address import Addressing
 from emg.text import gsm7, udh
 from emg.text.coding import dcs_for, encoding_of, encodings, transcode
@@ -24,7 +24,6 @@ RECEIPT: Final = 0x04
 INTERMEDIATE: Final = 0x20
 LONGEST_SHORT: Final = 254
 LONGEST_PAYLOAD: Final = 65535
-NORMAL_RANK: Final = 3
 _ASKED: Final = (Want.NOTHING, Want.FINAL, Want.FAILURE, Want.SUCCESS)
 WANTS: Final = [_ASKED[bits & 3] | (Want.INTERMEDIATE if bits & 0x10 else Want.NOTHING) for bits in range(0x14)]
 """By registered_delivery's bits 0, 1 and 4 (SMPP 3.4 §5.2.17; success alone is 5.0's)."""

@@ -124,13 +124,21 @@ class Machine(Link):
         if type(pdu) not in RESPONSES or not self.owed:
             raise LocalProtocolError(f"{type(pdu).__name__} answers nothing that was asked")
         frame = encode(pdu, self._tlvs)
-        self.owed -= 1
         self._output.append(frame)
+        self.responded(frame)
+        return True
+
+    def compose(self, pdu: Pdu) -> bytes:
+        """The octets of an answer that is written past `take_output`; once it is, `responded` is to be told."""
+        return encode(pdu, self._tlvs)
+
+    def responded(self, frame: bytes) -> None:
+        """The answer to a `Request` is among the output, or written: count it."""
         if self.tap is not None:
             self.tap(False, frame)
+        self.owed -= 1
         if self.state is _UNBINDING:
             self._part_further()
-        return True
 
     def receive(self, data: bytes, now: float) -> list[Event]:
         """Take what came from the peer; gives what it means, in order. After `closing` it takes nothing more."""

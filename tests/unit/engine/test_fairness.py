@@ -279,6 +279,7 @@ def test_a_spool_of_before_there_were_turns(start):
         row = (rank >> TURN_BITS, msgspec.msgpack.encode(fields), number)
         db.execute("UPDATE message SET rank = ?, body = ? WHERE id = ?", row)
     db.execute("DROP TABLE balance")
+    db.execute("DROP TABLE submission")
     db.execute("PRAGMA user_version = 1")
     db.commit()
     db.close()

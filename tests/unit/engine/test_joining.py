@@ -236,7 +236,7 @@ def test_a_part_that_could_not_be_kept_is_forgotten(engine, monkeypatch):
     engine.hand_in([first, second])
     told = []
     origin, sender = engine.engine.ports["customers"], engine.engine.sender("acme")
-    engine.spool._writer._db.execute("PRAGMA query_only = 1")
+    engine.spool.writer._db.execute("PRAGMA query_only = 1")
     engine.engine.receiver.receive(
         msgspec.structs.replace(third), origin, sender, lambda _argument, error: told.append(error), None
     )
@@ -245,7 +245,7 @@ def test_a_part_that_could_not_be_kept_is_forgotten(engine, monkeypatch):
             gevent.sleep(0.01)
     assert isinstance(told[0], SpoolError)
     assert engine.joiner.count == 2
-    engine.spool._writer._db.execute("PRAGMA query_only = 0")
+    engine.spool.writer._db.execute("PRAGMA query_only = 0")
     assert engine.spool.flush()
     gevent.sleep(0.3)
     engine.hand_in([third])

@@ -105,6 +105,25 @@ def test_an_intermediate_report_ends_nothing(small):
     assert ended(small) == []
 
 
+def test_what_reports_say_is_counted_where_they_belong_to_a_message(small):
+    carrier, _ = small.carrier("one", answering=False)
+    first, second = small.submit(2)
+    answer(small, carrier, first, "first")
+    answer(small, carrier, second, "second")
+    report(small, "first", State.SENT)
+    report(small, "nobody's")
+    counters = small.engine.ports["one"].counters
+    assert (counters.delivered, counters.undelivered) == (0, 0)
+    report(small, "first")
+    report(small, "first")
+    report(small, "second", State.FAILED)
+    assert (counters.delivered, counters.undelivered) == (1, 1)
+    (early,) = small.submit(1)
+    report(small, "third")
+    answer(small, carrier, early, "third")
+    assert (counters.delivered, counters.undelivered) == (2, 1), "it came before its message's answer"
+
+
 def test_s39_an_open_report_survives_a_restart(tmp_path):
     small = SmallEngine(tmp_path)
     carrier, _ = small.carrier("one", answering=False)

@@ -148,6 +148,9 @@ def test_marks_say_what_may_have_been_sent(folder, spool):
         def marked(self):
             self.marks += 1
 
+        def advance(self):
+            assert self.marks, "transmitted before its mark was kept"
+
         def unmarked(self):
             raise AssertionError("the commit did not fail")
 
