@@ -1,4 +1,4 @@
--- The whole schema of revision 0001, for MySQL and MariaDB. Written by `make docs`, never by hand: `emg db upgrade` makes the same, step by step.
+-- The whole schema of revision 0003, for MySQL and MariaDB. Written by `make docs`, never by hand: `emg db upgrade` makes the same, step by step.
 
 CREATE TABLE audit_log (
 	id BIGINT NOT NULL AUTO_INCREMENT,
@@ -27,6 +27,16 @@ CREATE TABLE blacklist (
 	updated DATETIME(6) NOT NULL,
 	CONSTRAINT pk_blacklist PRIMARY KEY (id),
 	CONSTRAINT uq_blacklist_white_field_address UNIQUE (white, field, address)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE TABLE config_version (
+	id BIGINT NOT NULL AUTO_INCREMENT,
+	at DATETIME(6) NOT NULL,
+	who VARCHAR(128) NOT NULL,
+	why VARCHAR(255) NOT NULL,
+	file VARCHAR(255) NOT NULL,
+	text TEXT NOT NULL,
+	CONSTRAINT pk_config_version PRIMARY KEY (id)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
 
 CREATE TABLE connector (
@@ -70,6 +80,32 @@ CREATE TABLE customer (
 	CONSTRAINT uq_customer_name UNIQUE (name),
 	CONSTRAINT uq_customer_number UNIQUE (number)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE TABLE daily_summary (
+	id BIGINT NOT NULL AUTO_INCREMENT,
+	day DATETIME(6) NOT NULL,
+	account VARCHAR(64) NOT NULL,
+	customer_id BIGINT,
+	connector_in VARCHAR(64) NOT NULL,
+	connector_out VARCHAR(64) NOT NULL,
+	prefix VARCHAR(32) NOT NULL,
+	network VARCHAR(6) NOT NULL,
+	currency VARCHAR(3) NOT NULL,
+	status ENUM('queued','sent','delivered','failed','expired','unknown','deleted') NOT NULL,
+	messages INTEGER NOT NULL,
+	parts INTEGER NOT NULL,
+	price BIGINT NOT NULL,
+	cost BIGINT NOT NULL,
+	within_10s INTEGER NOT NULL,
+	within_60s INTEGER NOT NULL,
+	within_600s INTEGER NOT NULL,
+	delay_ms BIGINT NOT NULL,
+	CONSTRAINT pk_daily_summary PRIMARY KEY (id)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX ix_daily_summary_account_day ON daily_summary (account, day);
+
+CREATE INDEX ix_daily_summary_day ON daily_summary (day);
 
 CREATE TABLE dirty_hour (
 	hour DATETIME(6) NOT NULL,
@@ -322,11 +358,26 @@ CREATE TABLE scheduler_job (
 
 CREATE INDEX ix_scheduler_job_next_run_time ON scheduler_job (next_run_time);
 
+CREATE TABLE sent_form (
+	id BIGINT NOT NULL AUTO_INCREMENT,
+	token VARCHAR(64) NOT NULL,
+	at DATETIME(6) NOT NULL,
+	CONSTRAINT pk_sent_form PRIMARY KEY (id),
+	CONSTRAINT uq_sent_form_token UNIQUE (token)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX ix_sent_form_at ON sent_form (at);
+
 CREATE TABLE setting (
 	name VARCHAR(64) NOT NULL,
 	value TEXT NOT NULL,
 	updated DATETIME(6) NOT NULL,
 	CONSTRAINT pk_setting PRIMARY KEY (name)
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE TABLE summed_day (
+	day DATETIME(6) NOT NULL,
+	CONSTRAINT pk_summed_day PRIMARY KEY (day)
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
 
 CREATE TABLE account (
@@ -436,6 +487,22 @@ CREATE TABLE invoice (
 
 CREATE INDEX ix_invoice_customer_id ON invoice (customer_id);
 
+CREATE TABLE rule_change (
+	audit_id BIGINT NOT NULL,
+	subject VARCHAR(32) NOT NULL,
+	number BIGINT NOT NULL,
+	added INTEGER NOT NULL,
+	removed INTEGER NOT NULL,
+	changed INTEGER NOT NULL,
+	undoes BIGINT,
+	undone BIGINT,
+	image MEDIUMBLOB,
+	CONSTRAINT pk_rule_change PRIMARY KEY (audit_id),
+	CONSTRAINT fk_rule_change_audit_id FOREIGN KEY(audit_id) REFERENCES audit_log (id) ON DELETE CASCADE
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX ix_rule_change_subject_audit_id ON rule_change (subject, audit_id);
+
 CREATE TABLE account_access (
 	id BIGINT NOT NULL AUTO_INCREMENT,
 	account_id BIGINT NOT NULL,
@@ -485,6 +552,35 @@ CREATE TABLE ledger (
 
 CREATE INDEX ix_ledger_account_id_at ON ledger (account_id, at);
 
+CREATE TABLE send_batch (
+	id BIGINT NOT NULL AUTO_INCREMENT,
+	account_id BIGINT NOT NULL,
+	customer_id BIGINT,
+	who VARCHAR(128) NOT NULL,
+	created DATETIME(6) NOT NULL,
+	state ENUM('draft','sending','paused','done','cancelled') NOT NULL,
+	source VARCHAR(64) NOT NULL,
+	template TEXT NOT NULL,
+	due DATETIME(6),
+	validity INTEGER,
+	total INTEGER NOT NULL,
+	faulty INTEGER NOT NULL,
+	faults TEXT NOT NULL,
+	price BIGINT NOT NULL,
+	unpriced INTEGER NOT NULL,
+	currency VARCHAR(3) NOT NULL,
+	served DATETIME(6) NOT NULL,
+	CONSTRAINT pk_send_batch PRIMARY KEY (id),
+	CONSTRAINT fk_send_batch_account_id FOREIGN KEY(account_id) REFERENCES account (id),
+	CONSTRAINT fk_send_batch_customer_id FOREIGN KEY(customer_id) REFERENCES customer (id) ON DELETE SET NULL
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX ix_send_batch_account_id ON send_batch (account_id);
+
+CREATE INDEX ix_send_batch_customer_id ON send_batch (customer_id);
+
+CREATE INDEX ix_send_batch_state_served ON send_batch (state, served);
+
 CREATE TABLE web_user (
 	id BIGINT NOT NULL AUTO_INCREMENT,
 	name VARCHAR(128) NOT NULL,
@@ -497,6 +593,7 @@ CREATE TABLE web_user (
 	locked BOOL NOT NULL,
 	must_change_password BOOL NOT NULL,
 	totp_secret VARCHAR(64),
+	totp_step BIGINT NOT NULL,
 	recovery_codes TEXT NOT NULL,
 	session_epoch INTEGER NOT NULL,
 	last_login DATETIME(6),
@@ -513,9 +610,75 @@ CREATE INDEX ix_web_user_account_id ON web_user (account_id);
 
 CREATE INDEX ix_web_user_customer_id ON web_user (customer_id);
 
+CREATE TABLE saved_report (
+	id BIGINT NOT NULL AUTO_INCREMENT,
+	user_id BIGINT NOT NULL,
+	name VARCHAR(128) NOT NULL,
+	query TEXT NOT NULL,
+	schedule VARCHAR(16) NOT NULL,
+	recipients VARCHAR(255) NOT NULL,
+	mailed DATETIME(6),
+	created DATETIME(6) NOT NULL,
+	CONSTRAINT pk_saved_report PRIMARY KEY (id),
+	CONSTRAINT fk_saved_report_user_id FOREIGN KEY(user_id) REFERENCES web_user (id) ON DELETE CASCADE
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE UNIQUE INDEX uq_saved_report_user_id_name ON saved_report (user_id, name);
+
+CREATE TABLE send_item (
+	id BIGINT NOT NULL AUTO_INCREMENT,
+	batch_id BIGINT NOT NULL,
+	line INTEGER NOT NULL,
+	dest VARCHAR(64) NOT NULL,
+	text TEXT NOT NULL,
+	parts INTEGER NOT NULL,
+	state ENUM('waiting','sent','refused','cancelled') NOT NULL,
+	asked BOOL NOT NULL,
+	message_id BIGINT,
+	reason VARCHAR(255) NOT NULL,
+	CONSTRAINT pk_send_item PRIMARY KEY (id),
+	CONSTRAINT fk_send_item_batch_id FOREIGN KEY(batch_id) REFERENCES send_batch (id) ON DELETE CASCADE
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX ix_send_item_batch_id_state_asked ON send_item (batch_id, state, asked);
+
+CREATE TABLE web_session (
+	id BIGINT NOT NULL AUTO_INCREMENT,
+	digest VARCHAR(64) NOT NULL,
+	user_id BIGINT NOT NULL,
+	epoch INTEGER NOT NULL,
+	proven BOOL NOT NULL,
+	created DATETIME(6) NOT NULL,
+	seen DATETIME(6) NOT NULL,
+	ip VARCHAR(45) NOT NULL,
+	agent VARCHAR(255) NOT NULL,
+	CONSTRAINT pk_web_session PRIMARY KEY (id),
+	CONSTRAINT uq_web_session_digest UNIQUE (digest),
+	CONSTRAINT fk_web_session_user_id FOREIGN KEY(user_id) REFERENCES web_user (id) ON DELETE CASCADE
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX ix_web_session_seen ON web_session (seen);
+
+CREATE INDEX ix_web_session_user_id ON web_session (user_id);
+
+CREATE TABLE web_token (
+	id BIGINT NOT NULL AUTO_INCREMENT,
+	digest VARCHAR(64) NOT NULL,
+	promise ENUM('invitation','reset') NOT NULL,
+	user_id BIGINT NOT NULL,
+	created DATETIME(6) NOT NULL,
+	created_by VARCHAR(128) NOT NULL,
+	until DATETIME(6) NOT NULL,
+	CONSTRAINT pk_web_token PRIMARY KEY (id),
+	CONSTRAINT uq_web_token_digest UNIQUE (digest),
+	CONSTRAINT fk_web_token_user_id FOREIGN KEY(user_id) REFERENCES web_user (id) ON DELETE CASCADE
+)ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE INDEX ix_web_token_user_id ON web_token (user_id);
+
 CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL,
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version (version_num) VALUES ('0001');
+INSERT INTO alembic_version (version_num) VALUES ('0003');

@@ -1,4 +1,4 @@
--- The whole schema of revision 0001, for SQLite. Written by `make docs`, never by hand: `emg db upgrade` makes the same, step by step.
+-- The whole schema of revision 0003, for SQLite. Written by `make docs`, never by hand: `emg db upgrade` makes the same, step by step.
 
 CREATE TABLE audit_log (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
@@ -25,6 +25,15 @@ CREATE TABLE blacklist (
 	note VARCHAR(255) NOT NULL,
 	updated DATETIME NOT NULL,
 	CONSTRAINT uq_blacklist_white_field_address UNIQUE (white, field, address)
+);
+
+CREATE TABLE config_version (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+	at DATETIME NOT NULL,
+	who VARCHAR(128) NOT NULL,
+	why VARCHAR(255) NOT NULL,
+	file VARCHAR(255) NOT NULL,
+	text TEXT NOT NULL
 );
 
 CREATE TABLE connector (
@@ -66,6 +75,31 @@ CREATE TABLE customer (
 	CONSTRAINT uq_customer_name UNIQUE (name),
 	CONSTRAINT uq_customer_number UNIQUE (number)
 );
+
+CREATE TABLE daily_summary (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+	day DATETIME NOT NULL,
+	account VARCHAR(64) NOT NULL,
+	customer_id INTEGER,
+	connector_in VARCHAR(64) NOT NULL,
+	connector_out VARCHAR(64) NOT NULL,
+	prefix VARCHAR(32) NOT NULL,
+	network VARCHAR(6) NOT NULL,
+	currency VARCHAR(3) NOT NULL,
+	status VARCHAR(16) NOT NULL,
+	messages INTEGER NOT NULL,
+	parts INTEGER NOT NULL,
+	price BIGINT NOT NULL,
+	cost BIGINT NOT NULL,
+	within_10s INTEGER NOT NULL,
+	within_60s INTEGER NOT NULL,
+	within_600s INTEGER NOT NULL,
+	delay_ms INTEGER NOT NULL
+);
+
+CREATE INDEX ix_daily_summary_account_day ON daily_summary (account, day);
+
+CREATE INDEX ix_daily_summary_day ON daily_summary (day);
 
 CREATE TABLE dirty_hour (
 	hour DATETIME NOT NULL,
@@ -311,11 +345,25 @@ CREATE TABLE scheduler_job (
 
 CREATE INDEX ix_scheduler_job_next_run_time ON scheduler_job (next_run_time);
 
+CREATE TABLE sent_form (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+	token VARCHAR(64) NOT NULL,
+	at DATETIME NOT NULL,
+	CONSTRAINT uq_sent_form_token UNIQUE (token)
+);
+
+CREATE INDEX ix_sent_form_at ON sent_form (at);
+
 CREATE TABLE setting (
 	name VARCHAR(64) NOT NULL,
 	value TEXT NOT NULL,
 	updated DATETIME NOT NULL,
 	CONSTRAINT pk_setting PRIMARY KEY (name)
+);
+
+CREATE TABLE summed_day (
+	day DATETIME NOT NULL,
+	CONSTRAINT pk_summed_day PRIMARY KEY (day)
 );
 
 CREATE TABLE account (
@@ -421,6 +469,22 @@ CREATE TABLE invoice (
 
 CREATE INDEX ix_invoice_customer_id ON invoice (customer_id);
 
+CREATE TABLE rule_change (
+	audit_id INTEGER NOT NULL,
+	subject VARCHAR(32) NOT NULL,
+	number INTEGER NOT NULL,
+	added INTEGER NOT NULL,
+	removed INTEGER NOT NULL,
+	changed INTEGER NOT NULL,
+	undoes INTEGER,
+	undone INTEGER,
+	image BLOB,
+	CONSTRAINT pk_rule_change PRIMARY KEY (audit_id),
+	CONSTRAINT fk_rule_change_audit_id FOREIGN KEY(audit_id) REFERENCES audit_log (id) ON DELETE CASCADE
+);
+
+CREATE INDEX ix_rule_change_subject_audit_id ON rule_change (subject, audit_id);
+
 CREATE TABLE account_access (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
 	account_id INTEGER NOT NULL,
@@ -467,6 +531,34 @@ CREATE TABLE ledger (
 
 CREATE INDEX ix_ledger_account_id_at ON ledger (account_id, at);
 
+CREATE TABLE send_batch (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+	account_id INTEGER NOT NULL,
+	customer_id INTEGER,
+	who VARCHAR(128) NOT NULL,
+	created DATETIME NOT NULL,
+	state VARCHAR(16) NOT NULL,
+	source VARCHAR(64) NOT NULL,
+	template TEXT NOT NULL,
+	due DATETIME,
+	validity INTEGER,
+	total INTEGER NOT NULL,
+	faulty INTEGER NOT NULL,
+	faults TEXT NOT NULL,
+	price BIGINT NOT NULL,
+	unpriced INTEGER NOT NULL,
+	currency VARCHAR(3) NOT NULL,
+	served DATETIME NOT NULL,
+	CONSTRAINT fk_send_batch_account_id FOREIGN KEY(account_id) REFERENCES account (id),
+	CONSTRAINT fk_send_batch_customer_id FOREIGN KEY(customer_id) REFERENCES customer (id) ON DELETE SET NULL
+);
+
+CREATE INDEX ix_send_batch_account_id ON send_batch (account_id);
+
+CREATE INDEX ix_send_batch_customer_id ON send_batch (customer_id);
+
+CREATE INDEX ix_send_batch_state_served ON send_batch (state, served);
+
 CREATE TABLE web_user (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
 	name VARCHAR(128) NOT NULL,
@@ -479,6 +571,7 @@ CREATE TABLE web_user (
 	locked BOOLEAN NOT NULL,
 	must_change_password BOOLEAN NOT NULL,
 	totp_secret VARCHAR(64),
+	totp_step INTEGER NOT NULL,
 	recovery_codes TEXT NOT NULL,
 	session_epoch INTEGER NOT NULL,
 	last_login DATETIME,
@@ -494,9 +587,71 @@ CREATE INDEX ix_web_user_account_id ON web_user (account_id);
 
 CREATE INDEX ix_web_user_customer_id ON web_user (customer_id);
 
+CREATE TABLE saved_report (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+	user_id INTEGER NOT NULL,
+	name VARCHAR(128) NOT NULL,
+	"query" TEXT NOT NULL,
+	schedule VARCHAR(16) NOT NULL,
+	recipients VARCHAR(255) NOT NULL,
+	mailed DATETIME,
+	created DATETIME NOT NULL,
+	CONSTRAINT fk_saved_report_user_id FOREIGN KEY(user_id) REFERENCES web_user (id) ON DELETE CASCADE
+);
+
+CREATE UNIQUE INDEX uq_saved_report_user_id_name ON saved_report (user_id, name);
+
+CREATE TABLE send_item (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+	batch_id INTEGER NOT NULL,
+	line INTEGER NOT NULL,
+	dest VARCHAR(64) NOT NULL,
+	text TEXT NOT NULL,
+	parts INTEGER NOT NULL,
+	state VARCHAR(16) NOT NULL,
+	asked BOOLEAN NOT NULL,
+	message_id INTEGER,
+	reason VARCHAR(255) NOT NULL,
+	CONSTRAINT fk_send_item_batch_id FOREIGN KEY(batch_id) REFERENCES send_batch (id) ON DELETE CASCADE
+);
+
+CREATE INDEX ix_send_item_batch_id_state_asked ON send_item (batch_id, state, asked);
+
+CREATE TABLE web_session (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+	digest VARCHAR(64) NOT NULL,
+	user_id INTEGER NOT NULL,
+	epoch INTEGER NOT NULL,
+	proven BOOLEAN NOT NULL,
+	created DATETIME NOT NULL,
+	seen DATETIME NOT NULL,
+	ip VARCHAR(45) NOT NULL,
+	agent VARCHAR(255) NOT NULL,
+	CONSTRAINT uq_web_session_digest UNIQUE (digest),
+	CONSTRAINT fk_web_session_user_id FOREIGN KEY(user_id) REFERENCES web_user (id) ON DELETE CASCADE
+);
+
+CREATE INDEX ix_web_session_seen ON web_session (seen);
+
+CREATE INDEX ix_web_session_user_id ON web_session (user_id);
+
+CREATE TABLE web_token (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+	digest VARCHAR(64) NOT NULL,
+	promise VARCHAR(16) NOT NULL,
+	user_id INTEGER NOT NULL,
+	created DATETIME NOT NULL,
+	created_by VARCHAR(128) NOT NULL,
+	until DATETIME NOT NULL,
+	CONSTRAINT uq_web_token_digest UNIQUE (digest),
+	CONSTRAINT fk_web_token_user_id FOREIGN KEY(user_id) REFERENCES web_user (id) ON DELETE CASCADE
+);
+
+CREATE INDEX ix_web_token_user_id ON web_token (user_id);
+
 CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL,
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version (version_num) VALUES ('0001');
+INSERT INTO alembic_version (version_num) VALUES ('0003');

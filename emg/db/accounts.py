@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, contains_eager, selectinload
 from emg.db import changes
 from emg.db.audit import Actor
 from emg.db.changes import NotFound
-from emg.db.filters import holds
+from emg.db.filters import holds, ordered
 from emg.db.models import Account, AccountAccess, Content, Customer, Ledger, WebUser
 from emg.rules import rows
 from emg.rules.account_rows import ACCESS_ROW, ACCOUNT, Access
@@ -43,40 +43,74 @@ def find(session: Session, name: str, *, lock: bool = False, deleted: bool = Fal
     return found
 
 
+SORTS: Final = {
+    "name": Account.name, "customer": Customer.name, "balance": Account.credited - Account.charged, "currency": Account.currency,
+    "throughput": Account.throughput, "sessions": Account.sessions, "locked": Account.locked, "created": Account.created,
+}  # fmt: skip
+"""What `listing` can be sorted by. The balance is the database's."""
+
+
+def veiled(session: Session) -> str:
+    """The name of an account whose texts are not kept in full, deleted ones too: what they sent may still stand somewhere. Empty: there is none."""
+    wanted = select(Account.name).where(Account.content != Content.FULL).order_by(Account.name).limit(1)
+    return session.scalar(wanted) or ""
+
+
 def listing(
     session: Session,
     *,
     text: str = "",
     customer: str = "",
     locked: bool | None = None,
+    prepaid: bool | None = None,
     deleted: bool = False,
+    notes: bool = True,
+    order: str = "name",
     offset: int = 0,
     limit: int = PAGE,
 ) -> list[Account]:
-    """Accounts by name, with customer and access rows. `text` is part of the name, the note or the customer's name."""
+    """Accounts, with customer and access rows. `text` is part of the name, the customer's name or, with `notes`, the note; `order` is of `SORTS`."""
     wanted = select(Account).outerjoin(Account.customer)
     wanted = wanted.options(contains_eager(Account.customer), selectinload(Account.access))
-    wanted = wanted.where(*_filter(text, customer, locked, deleted=deleted))
-    return list(session.scalars(wanted.order_by(Account.name).offset(offset).limit(limit)))
+    wanted = wanted.where(*_filter(text, customer, locked, prepaid, deleted=deleted, notes=notes))
+    return list(session.scalars(wanted.order_by(*ordered(order, SORTS, Account.name)).offset(offset).limit(limit)))
 
 
 def count(
-    session: Session, *, text: str = "", customer: str = "", locked: bool | None = None, deleted: bool = False
+    session: Session,
+    *,
+    text: str = "",
+    customer: str = "",
+    locked: bool | None = None,
+    prepaid: bool | None = None,
+    deleted: bool = False,
+    notes: bool = True,
 ) -> int:
     """How many `listing` has on all pages."""
     wanted = select(func.count(Account.id)).outerjoin(Account.customer)
-    return session.scalar(wanted.where(*_filter(text, customer, locked, deleted=deleted))) or 0
+    conditions = _filter(text, customer, locked, prepaid, deleted=deleted, notes=notes)
+    return session.scalar(wanted.where(*conditions)) or 0
 
 
-def _filter(text: str, customer: str, locked: bool | None, *, deleted: bool) -> list[ColumnElement[bool]]:
+def _filter(
+    text: str, customer: str, locked: bool | None, prepaid: bool | None, *, deleted: bool, notes: bool
+) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = [Account.deleted.is_not(None) if deleted else Account.deleted.is_(None)]
     if text:
-        conditions.append(holds(text, Account.name, Account.note, Customer.name))
+        conditions.append(holds(text, Account.name, Customer.name, *([Account.note] if notes else [])))
     if customer:
         conditions.append(Customer.name == customer)
     if locked is not None:
         conditions.append(Account.locked.is_(locked))
+    if prepaid is not None:
+        conditions.append(Account.prepaid.is_(prepaid))
     return conditions
+
+
+def of_customers(session: Session, numbers: Collection[int]) -> list[Account]:
+    """The accounts of these customers, by their ids, without their access rows."""
+    wanted = select(Account).where(Account.customer_id.in_(numbers), Account.deleted.is_(None))
+    return list(session.scalars(wanted.order_by(Account.name))) if numbers else []
 
 
 def values(account: Account) -> dict[str, Any]:

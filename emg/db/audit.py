@@ -35,14 +35,14 @@ def note(
     name: str,
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
-) -> None:
-    """Write the row. `action` is a verb of at most 16 characters, `subject` the table, `name` what people call the row."""
-    session.add(
-        AuditLog(
-            at=dt.datetime.now(dt.UTC), who=actor.who[:128], origin=actor.origin[:45], action=action, subject=subject,
-            name=name[:128], before=_text(before), after=_text(after),
-        )
+) -> AuditLog:
+    """Write the row, which has its id from the next flush on. `action` is a verb of at most 16 characters, `subject` the table, `name` what people call the row."""
+    row = AuditLog(
+        at=dt.datetime.now(dt.UTC), who=actor.who[:128], origin=actor.origin[:45], action=action, subject=subject,
+        name=name[:128], before=_text(before), after=_text(after),
     )  # fmt: skip
+    session.add(row)
+    return row
 
 
 def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

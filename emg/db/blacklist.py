@@ -39,7 +39,7 @@ def _in_list(name: str) -> ColumnElement[bool]:
 
 
 BLACKLIST: Final = RuleTable(
-    Model, "blacklist", ("white", "field", "address", "action", "note"), _row, _values, _key, COLUMNS, cells_of,
+    Model, Entry, "blacklist", ("white", "field", "address", "action", "note"), _row, _values, _key, COLUMNS, cells_of,
     same=("white", "field", "address"), judge=_judge, raised=BlockListFaults,
     filters={
         "address": lambda text: Model.address.startswith(text.lower(), autoescape=True), "list": _in_list,

@@ -25,12 +25,12 @@ def read(
     order: Sequence[str] = (),
     window: tuple[int, int] | None = None,
 ) -> Iterator[list[Any]]:
-    """These columns of each row that fits; `window` is (offset, limit)."""
+    """These columns of each row that fits; `window` is (offset, limit). A name in `order` with `-` before it is falling."""
     table = model.__table__
     plain = [type_coerce(table.c[name], NullType()) for name in names]
     by_array = connection.dialect.name != "sqlite"
     what = [type_coerce(func.json_array(*plain), NullType())] if by_array else plain
-    wanted = select(*what).where(*where).order_by(*(table.c[name] for name in order))
+    wanted = select(*what).where(*where).order_by(*(_ordered(table, name) for name in order))
     if window is not None:
         wanted = wanted.offset(window[0]).limit(window[1])
     if not by_array:
@@ -40,6 +40,10 @@ def read(
     decode = msgspec.json.Decoder(list[Any]).decode
     for row in connection.execute(wanted):
         yield decode(str(row[0]))
+
+
+def _ordered(table: Any, name: str) -> Any:
+    return table.c[name[1:]].desc() if name.startswith("-") else table.c[name]
 
 
 def write(connection: Connection, model: type[Base], names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -205,16 +205,21 @@ def _routes(session: Session, name: str) -> list[Route]:
     ]
 
 
-def _refuse_if_named(session: Session, config: ServerConfig, name: str) -> None:
-    places = named_by(session, name)
+def places(session: Session, config: ServerConfig, name: str) -> list[str]:
+    """The same with what the configuration file says: while there is one, the connector is neither renamed nor deleted."""
+    found = named_by(session, name)
     for user in config.users.values():
         if name in (user.route, user.routedlr, *user.connector):
-            places.append(f"USER {user.name} of the configuration file")
+            found.append(f"USER {user.name} of the configuration file")
     for other in config.connectors.values():
         if name in (other.route, other.routedlr, other.redirect):
-            places.append(f"CONNECTOR {other.name} of the configuration file")
-    if places:
-        raise StillNamed(name, places)
+            found.append(f"CONNECTOR {other.name} of the configuration file")
+    return found
+
+
+def _refuse_if_named(session: Session, config: ServerConfig, name: str) -> None:
+    if found := places(session, config, name):
+        raise StillNamed(name, found)
 
 
 def _check(around: Around, before: Sequence[Stored], after: Sequence[Stored], name: str) -> list[StoredFault]:

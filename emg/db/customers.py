@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from emg.db import changes
 from emg.db.audit import Actor
 from emg.db.changes import NotFound
-from emg.db.filters import holds
+from emg.db.filters import holds, ordered
 from emg.db.models import Account, Customer, HourlySummary, Invoice, Ledger, WebUser
 from emg.rules import rows
 from emg.rules.account_rows import CUSTOMER
@@ -33,16 +33,30 @@ def find(session: Session, name: str, *, lock: bool = False) -> Customer:
     return found
 
 
+_ACCOUNTS: Final = (
+    select(func.count(Account.id))
+    .where(Account.customer_id == Customer.id, Account.deleted.is_(None))
+    .correlate(Customer)
+    .scalar_subquery()
+)
+SORTS: Final = {
+    "name": Customer.name, "number": Customer.number, "accounts": _ACCOUNTS, "currency": Customer.currency, "country": Customer.country,
+    "locked": Customer.locked, "created": Customer.created,
+}  # fmt: skip
+"""What `listing` can be sorted by."""
+
+
 def listing(
-    session: Session, *, text: str = "", locked: bool | None = None, offset: int = 0, limit: int = PAGE
+    session: Session,
+    *,
+    text: str = "",
+    locked: bool | None = None,
+    order: str = "name",
+    offset: int = 0,
+    limit: int = PAGE,
 ) -> list[tuple[Customer, int]]:
-    """Customers by name, each with how many accounts he has. `text` is part of the name, the number, a mail address or the note."""
-    accounts = (
-        select(func.count(Account.id))
-        .where(Account.customer_id == Customer.id, Account.deleted.is_(None))
-        .scalar_subquery()
-    )
-    wanted = select(Customer, accounts).where(*_filter(text, locked)).order_by(Customer.name)
+    """Customers, each with how many accounts he has. `text` is part of the name, the number, a mail address or the note; `order` is of `SORTS`."""
+    wanted = select(Customer, _ACCOUNTS).where(*_filter(text, locked)).order_by(*ordered(order, SORTS, Customer.name))
     return [(customer, number or 0) for customer, number in session.execute(wanted.offset(offset).limit(limit))]
 
 
@@ -112,7 +126,7 @@ def unlock(session: Session, actor: Actor, name: str) -> bool:
 def delete(session: Session, actor: Actor, name: str) -> None:
     """Only one without accounts, people, messages and invoices: who was ever charged stays in the books. Deleted accounts that no money was on let go of him."""
     customer = find(session, name, lock=True)
-    if kept := _kept_by(session, customer.id):
+    if kept := kept_by(session, customer.id):
         raise rows.fault("name", f"{name} can't be deleted, there are {kept} of his; lock him instead")
     session.execute(update(Account).where(Account.customer_id == customer.id).values(customer_id=None))
     before = texts(customer)
@@ -120,8 +134,8 @@ def delete(session: Session, actor: Actor, name: str) -> None:
     changes.tell(session, actor, "delete", TABLE, name, before, None)
 
 
-def _kept_by(session: Session, number: int) -> str:
-    """What keeps a customer from being deleted, in a word; empty: nothing."""
+def kept_by(session: Session, number: int) -> str:
+    """What keeps the customer of this id from being deleted, in a word; empty: nothing."""
     obstacles = {
         "accounts": select(Account.id).where(Account.customer_id == number, Account.deleted.is_(None)),
         "ledger rows": select(Ledger.id).join(Account).where(Account.customer_id == number),

@@ -19,6 +19,8 @@ from sqlalchemy.orm import Session, sessionmaker
 from emg.db.refusals import explain
 from emg.errors import EmgError
 
+__all__ = ["Database", "DatabaseError", "Session", "translate"]
+
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = 120
 """How long one statement may take; long work is done in steps."""

@@ -15,22 +15,14 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
 from emg.db import audit
 from emg.db.audit import Actor
 from emg.db.engine import Database
-from emg.db.models import (
-    Counter,
-    Customer,
-    Invoice,
-    InvoiceKind,
-    InvoiceLine,
-    InvoiceStatus,
-    Network,
-)
+from emg.db.models import Counter, Customer, Invoice, InvoiceKind, InvoiceLine, InvoiceStatus, Network
 from emg.db.summary import purged_before
 from emg.db.traffic import DAY, Period, traffic
 from emg.errors import EmgError
@@ -56,13 +48,55 @@ class Prepared(NamedTuple):
     """Why there is no draft."""
 
 
+class Foreseen(NamedTuple):
+    """What `prepare` would do for one customer and currency."""
+
+    customer: str
+    currency: str
+    messages: int
+    net: int
+    draft: int | None
+    """The draft that it would replace."""
+    draft_net: int
+    refused: str
+    """Why there would be no draft."""
+
+
 # -- drafts
 
 
-def prepare(
-    database: Database, actor: Actor, period: Period, *, customer: str | None = None, prepaid: bool = True
-) -> list[Prepared]:
-    """Make or replace the drafts of this period, of one customer or of all; each in a transaction of its own."""
+def foresee(database: Database, period: Period, *, customer: str | None = None, prepaid: bool = True) -> list[Foreseen]:
+    """What `prepare` would make of the log as it is now; nothing is written."""
+    customers = _preparable(database, period, customer)
+    only = next(iter(customers)) if customer is not None else None
+    found = traffic(database, period, customer=only, prepaid=prepaid)
+    rows = []
+    with database.session() as session:
+        for (number, currency), counted in found.items():
+            if number not in customers:
+                continue
+            mine = _drafts(period).where(Invoice.customer_id == number, Invoice.currency == currency)
+            draft = session.scalar(mine.order_by(Invoice.id).limit(1))
+            other = _issued(session, number, currency, period)
+            refused = f"the days are already on invoice {other}" if other else ""
+            net = sum(each.price * each.messages for each in counted)
+            messages = sum(each.messages for each in counted)
+            was, was_net = (draft.id, draft.net) if draft else (None, 0)
+            rows.append(Foreseen(customers[number], currency, messages, net, was, was_net, refused))
+    return sorted(rows, key=lambda row: (row.customer, row.currency))
+
+
+def log_now(database: Database, draft: int, *, prepaid: bool = True) -> int:
+    """The net that the log has now for the customer, currency and days of this draft, in micro-units."""
+    with database.session() as session:
+        seen = _draft(session, draft)
+        period, owner, currency = Period(seen.period_start, seen.period_end), seen.customer_id, seen.currency
+    counted = traffic(database, period, customer=owner, prepaid=prepaid).get((owner, currency), [])
+    return sum(each.price * each.messages for each in counted)
+
+
+def _preparable(database: Database, period: Period, customer: str | None) -> dict[int, str]:
+    """Customers whose drafts of this period can be made: the one named, or all. Raises InvoiceError."""
     if period.end < period.start:
         raise InvoiceError("the period ends before it begins")
     with database.session() as session:
@@ -74,6 +108,14 @@ def prepare(
         customers = {number: name for number, name in customers.items() if name == customer}
         if not customers:
             raise InvoiceError(f"there is no customer {customer!r}")
+    return customers
+
+
+def prepare(
+    database: Database, actor: Actor, period: Period, *, customer: str | None = None, prepaid: bool = True
+) -> list[Prepared]:
+    """Make or replace the drafts of this period, of one customer or of all; each in a transaction of its own."""
+    customers = _preparable(database, period, customer)
     only = next(iter(customers)) if customer is not None else None
     found = traffic(database, period, customer=only, prepaid=prepaid)
     done = []
@@ -291,16 +333,56 @@ def by_id(session: Session, number: int) -> Invoice:
     return found
 
 
+SORTS: Final = {
+    "number": Invoice.number, "customer": Invoice.customer_name, "period": Invoice.period_start, "total": Invoice.total,
+    "issued": Invoice.issued, "due": Invoice.due,
+}  # fmt: skip
+
+
 def listing(
-    session: Session, *, customer: str = "", status: InvoiceStatus | None = None, limit: int = 100, offset: int = 0
+    session: Session,
+    *,
+    customer: str = "",
+    status: InvoiceStatus | None = None,
+    period: Period | None = None,
+    order: str = "",
+    limit: int = 100,
+    offset: int = 0,
 ) -> list[Invoice]:
-    """The newest first; drafts before issued ones."""
-    wanted = select(Invoice).order_by(Invoice.number.is_not(None), Invoice.number.desc(), Invoice.id.desc())
-    if customer:
-        wanted = wanted.join(Customer, Customer.id == Invoice.customer_id).where(Customer.name == customer)
-    if status is not None:
-        wanted = wanted.where(Invoice.status == status)
+    """The newest first; drafts before issued ones. `period`: those with a day of it. `order` is one of `SORTS`, `-` before it the other way round."""
+    usual = (Invoice.number.is_not(None), Invoice.number.desc(), Invoice.id.desc())
+    column = SORTS[order.removeprefix("-")] if order else None
+    ordered = usual if column is None else (column.desc() if order.startswith("-") else column, *usual)
+    wanted = select(Invoice).where(*_filter(customer, status, period)).order_by(*ordered)
     return list(session.scalars(wanted.limit(limit).offset(offset)))
+
+
+def count(
+    session: Session, *, customer: str = "", status: InvoiceStatus | None = None, period: Period | None = None
+) -> int:
+    """How many `listing` has on all pages."""
+    return session.scalar(select(func.count(Invoice.id)).where(*_filter(customer, status, period))) or 0
+
+
+def _filter(customer: str, status: InvoiceStatus | None, period: Period | None) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if customer:
+        conditions.append(Invoice.customer_id.in_(select(Customer.id).where(Customer.name == customer)))
+    if status is not None:
+        conditions.append(Invoice.status == status)
+    if period is not None:
+        conditions += [Invoice.period_start <= period.end, Invoice.period_end >= period.start]
+    return conditions
+
+
+def owner(session: Session, invoice: Invoice) -> str:
+    """The customer's name as it is now, whatever stands on the invoice."""
+    return session.get_one(Customer, invoice.customer_id).name
+
+
+def credited_by(session: Session, invoice: Invoice) -> Invoice | None:
+    """The credit note that takes it back."""
+    return session.scalar(select(Invoice).where(Invoice.credits_id == invoice.id))
 
 
 def drop(database: Database, actor: Actor, draft: int) -> None:

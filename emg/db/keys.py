@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from emg.db import changes, customers
 from emg.db.audit import Actor
 from emg.db.changes import NotFound
-from emg.db.filters import holds
+from emg.db.filters import holds, ordered
 from emg.db.models import ApiKey, Customer
 from emg.rules import rows
 from emg.rules.key_rows import KEY, contradictions
@@ -53,12 +53,20 @@ def find(session: Session, name: str, *, lock: bool = False) -> ApiKey:
     return exact[0]
 
 
+_OWNER: Final = Customer.id == ApiKey.customer_id
+SORTS: Final = {
+    "name": ApiKey.name, "customer": Customer.name, "rate": ApiKey.rate, "expires": ApiKey.expires, "last_used": ApiKey.last_used,
+    "created": ApiKey.created, "locked": ApiKey.locked,
+}  # fmt: skip
+"""What `listing` can be sorted by."""
+
+
 def listing(
-    session: Session, *, text: str = "", customer: str = "", offset: int = 0, limit: int = PAGE
+    session: Session, *, text: str = "", customer: str = "", order: str = "name", offset: int = 0, limit: int = PAGE
 ) -> list[tuple[ApiKey, str | None]]:
-    """Keys by name, each with its customer's name. `text` is part of the name, the beginning, or of who made it."""
+    """Keys, each with its customer's name. `text` is part of the name, the beginning, or of who made it; `order` is of `SORTS`."""
     wanted = select(ApiKey, Customer.name).outerjoin(Customer, _OWNER).where(*_filter(text, customer))
-    rows_ = session.execute(wanted.order_by(ApiKey.name).offset(offset).limit(limit))
+    rows_ = session.execute(wanted.order_by(*ordered(order, SORTS, ApiKey.name)).offset(offset).limit(limit))
     return [(key, owner) for key, owner in rows_]
 
 
@@ -66,9 +74,6 @@ def count(session: Session, *, text: str = "", customer: str = "") -> int:
     """How many `listing` has on all pages."""
     wanted = select(func.count(ApiKey.id)).outerjoin(Customer, _OWNER)
     return session.scalar(wanted.where(*_filter(text, customer))) or 0
-
-
-_OWNER: Final = Customer.id == ApiKey.customer_id
 
 
 def _filter(text: str, customer: str) -> list[ColumnElement[bool]]:

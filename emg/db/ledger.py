@@ -5,11 +5,14 @@ and what the balance was then. So the sum of an account's rows is always `credit
 the recorder's. Raises `NotFound`, and `RowFaults` for an amount or a text that can't be kept.
 """
 
-from sqlalchemy import func, select
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from emg.db import accounts, changes
 from emg.db.audit import Actor
+from emg.db.filters import ordered
 from emg.db.models import Account, Entry, Ledger
 from emg.rules import money, rows
 from emg.rules.faults import Fault
@@ -79,6 +82,28 @@ def listing(session: Session, account_id: int, *, before: int = 0, limit: int = 
     if before:
         wanted = wanted.where(Ledger.id < before)
     return list(session.scalars(wanted.order_by(Ledger.id.desc()).limit(limit)))
+
+
+SORTS: Final = {"at": Ledger.id, "kind": Ledger.kind, "amount": Ledger.amount, "messages": Ledger.messages}
+"""What `page` can be sorted by; rows get their numbers in the order of time."""
+
+
+def page(
+    session: Session, account_id: int, *, kind: str = "", order: str = "-at", offset: int = 0, limit: int = 100
+) -> list[Ledger]:
+    """An account's rows in any order of `SORTS`; `kind` is one of `Entry`."""
+    wanted = select(Ledger).where(*_filter(account_id, kind)).order_by(*ordered(order, SORTS, Ledger.id))
+    return list(session.scalars(wanted.offset(offset).limit(limit)))
+
+
+def count(session: Session, account_id: int, *, kind: str = "") -> int:
+    """How many `page` has on all pages."""
+    return session.scalar(select(func.count(Ledger.id)).where(*_filter(account_id, kind))) or 0
+
+
+def _filter(account_id: int, kind: str) -> list[ColumnElement[Any]]:
+    own: list[ColumnElement[Any]] = [Ledger.account_id == account_id]
+    return [*own, Ledger.kind == Entry(kind)] if kind else own
 
 
 def total(session: Session, account_id: int) -> int:

@@ -22,6 +22,6 @@ def _judge(rows: list[NetworkRow]) -> list[Fault]:
 
 
 NETWORKS: Final = RuleTable(
-    Model, "network", COLUMNS, _row, cells_of, _prefix, COLUMNS, cells_of, same=("prefix",), judge=_judge, raised=NetworkFaults,
+    Model, NetworkRow, "network", COLUMNS, _row, cells_of, _prefix, COLUMNS, cells_of, same=("prefix",), judge=_judge, raised=NetworkFaults,
     filters={"prefix": begins_with(Model, "prefix")}, dated=False,
 )  # fmt: skip

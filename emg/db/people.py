@@ -38,27 +38,58 @@ def find(session: Session, name: str, *, lock: bool = False) -> WebUser:
     return found
 
 
+SORTS: Final = {
+    "name": WebUser.name, "full_name": WebUser.full_name, "role": WebUser.role, "customer": Customer.name, "last_login": WebUser.last_login,
+    "email": WebUser.email,
+}  # fmt: skip
+STATES: Final = {
+    "locked": WebUser.locked.is_(True),
+    "invited": WebUser.password_hash == "",
+    "second factor": WebUser.totp_secret.is_not(None),
+    "no second factor": WebUser.totp_secret.is_(None),
+}
+"""What `state` can ask for."""
+
+
 def listing(
-    session: Session, *, text: str = "", role: str = "", customer: str = "", offset: int = 0, limit: int = PAGE
+    session: Session,
+    *,
+    text: str = "",
+    role: str = "",
+    customer: str = "",
+    state: str = "",
+    order: str = "name",
+    offset: int = 0,
+    limit: int = PAGE,
 ) -> list[tuple[WebUser, str | None, str | None]]:
-    """Web users by login, each with the names of his customer and his account. `text` is part of the login, the name or the mail address."""
+    """Web users, each with the names of his customer and his account. `text` is part of the login, the name or the mail address; `order` one of `SORTS`, `-` before
+    it the other way round.
+    """
     wanted = select(WebUser, Customer.name, Account.name).select_from(WebUser)
     wanted = wanted.outerjoin(Customer, _OWN_CUSTOMER).outerjoin(Account, _OWN_ACCOUNT)
-    wanted = wanted.where(*_filter(text, role, customer)).order_by(WebUser.name).offset(offset).limit(limit)
+    column = SORTS[order.removeprefix("-")]
+    ordered = (column.desc() if order.startswith("-") else column, WebUser.name)
+    wanted = wanted.where(*_filter(text, role, customer, state)).order_by(*ordered).offset(offset).limit(limit)
     return [(user, of, account) for user, of, account in session.execute(wanted)]
 
 
-def count(session: Session, *, text: str = "", role: str = "", customer: str = "") -> int:
+def count(session: Session, *, text: str = "", role: str = "", customer: str = "", state: str = "") -> int:
     """How many `listing` has on all pages."""
     wanted = select(func.count(WebUser.id)).outerjoin(Customer, _OWN_CUSTOMER)
-    return session.scalar(wanted.where(*_filter(text, role, customer))) or 0
+    return session.scalar(wanted.where(*_filter(text, role, customer, state))) or 0
+
+
+def by_mail(session: Session, email: str) -> list[WebUser]:
+    """Those of this mail address, capitals or not."""
+    wanted = select(WebUser).where(WebUser.email != "", func.lower(WebUser.email) == email.lower())
+    return list(session.scalars(wanted.order_by(WebUser.name).limit(10)))
 
 
 _OWN_CUSTOMER: Final = Customer.id == WebUser.customer_id
 _OWN_ACCOUNT: Final = Account.id == WebUser.account_id
 
 
-def _filter(text: str, role: str, customer: str) -> list[ColumnElement[bool]]:
+def _filter(text: str, role: str, customer: str, state: str) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if text:
         conditions.append(holds(text, WebUser.name, WebUser.full_name, WebUser.email))
@@ -66,6 +97,8 @@ def _filter(text: str, role: str, customer: str) -> list[ColumnElement[bool]]:
         conditions.append(WebUser.role == Role(role))
     if customer:
         conditions.append(Customer.name == customer)
+    if state:
+        conditions.append(STATES[state])
     return conditions
 
 
@@ -84,6 +117,17 @@ def add(
     session: Session, actor: Actor, given: Mapping[str, Any], password_hash: str, *, must_change: bool = False
 ) -> WebUser:
     """A new web user. `must_change`: he chooses another password when he logs in first."""
+    return _add(session, actor, "add", given, _sound(password_hash), must_change=must_change)
+
+
+def invite(session: Session, actor: Actor, given: Mapping[str, Any]) -> WebUser:
+    """A new web user without a password: he can't log in before he has chosen one (`emg.db.web_tokens`)."""
+    return _add(session, actor, "invite", given, "", must_change=False)
+
+
+def _add(
+    session: Session, actor: Actor, action: str, given: Mapping[str, Any], password_hash: str, *, must_change: bool
+) -> WebUser:
     whole = changes.whole(WEB_USER, given)
     _agrees(whole)
     taken = f"there is a web user {whole['name']} already"
@@ -91,13 +135,13 @@ def add(
         raise rows.fault("name", taken)
     moment = changes.now()
     user = WebUser(
-        password_hash=_sound(password_hash), must_change_password=must_change, session_epoch=0, created=moment,
+        password_hash=password_hash, must_change_password=must_change, session_epoch=0, created=moment,
         updated=moment,
     )  # fmt: skip
     _set(session, user, whole)
     session.add(user)
     changes.flush(session, "name", taken)
-    changes.tell(session, actor, "add", TABLE, user.name, None, rows.write(WEB_USER, whole))
+    changes.tell(session, actor, action, TABLE, user.name, None, rows.write(WEB_USER, whole))
     return user
 
 
@@ -168,7 +212,15 @@ def reset(session: Session, actor: Actor, name: str, password_hash: str) -> None
     """A password that somebody else made for him: he has to choose his own, and his second factor is gone, as he may have lost that too."""
     set_password(session, actor, name, password_hash, must_change=True, action="reset")
     user = find(session, name)
-    user.totp_secret, user.recovery_codes = None, ""
+    user.totp_secret, user.totp_step, user.recovery_codes = None, 0, ""
+
+
+def log_out(session: Session, actor: Actor, name: str) -> None:
+    """Everywhere."""
+    user = find(session, name, lock=True)
+    before, user.session_epoch = user.session_epoch, user.session_epoch + 1
+    told = [{"session_epoch": str(epoch)} for epoch in (before, user.session_epoch)]
+    changes.tell(session, actor, "log out", TABLE, name, *told)
 
 
 def delete(session: Session, actor: Actor, name: str) -> None:

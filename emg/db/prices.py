@@ -4,13 +4,14 @@ What is sorted before what: `valid_from` comes last of what rows compete by, so 
 """
 
 import datetime as dt
-from typing import Any, Final
+from collections.abc import Collection
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from sqlalchemy import ColumnElement
 
 from emg.db.models import Price as Model
-from emg.db.rule_table import RuleTable, begins_with
+from emg.db.rule_table import RuleTable, begins_with, decides_for
 from emg.rules.faults import Fault
 from emg.rules.price_rows import (
     ALWAYS,
@@ -98,12 +99,28 @@ def _valid_at(epoch: int) -> ColumnElement[bool]:
     return begun & (Model.valid_until.is_(None) | (Model.valid_until > when))
 
 
+class Payers(NamedTuple):
+    """Accounts that a list of prices is shown to, and what they pay in."""
+
+    accounts: Collection[str]
+    currencies: Collection[str]
+
+
+def _for(payers: Payers) -> ColumnElement[bool]:
+    """Rows of these accounts, and those for everybody in their currencies; never another's."""
+    return Model.account.in_(["", *payers.accounts]) & Model.currency.in_(payers.currencies)
+
+
 PRICES: Final = RuleTable(
-    Model, "price",
+    Model, PriceRow, "price",
     (
         "prefix", "account", "connector_in", "connector_out", "currency", "valid_from", "valid_until", "price", "cost", "refund",
     ),
     _row, _values, _key, COLUMNS, cells_of,
     same=("prefix", "account", "connector_in", "connector_out", "currency"), judge=_judge, raised=PriceFaults,
-    filters={"prefix": begins_with(Model, "prefix"), "valid_at": _valid_at},
+    contradictions=ambiguities,
+    filters={
+        "prefix": begins_with(Model, "prefix"), "decides": decides_for(Model, "prefix"), "valid_at": _valid_at,
+        "connector": lambda name: (Model.connector_in == name) | (Model.connector_out == name), "for": _for,
+    },
 )  # fmt: skip

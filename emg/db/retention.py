@@ -6,7 +6,17 @@ from typing import Final, NamedTuple
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from emg.db.models import AuditLog, Customer, DirtyHour, HourlySummary, Invoice, InvoiceStatus, Purged
+from emg.db.models import (
+    AuditLog,
+    Customer,
+    DailySummary,
+    DirtyHour,
+    HourlySummary,
+    Invoice,
+    InvoiceStatus,
+    Purged,
+    SummedDay,
+)
 from emg.db.traffic import DAY, Period, month
 
 STEP: Final = dt.timedelta(days=1)
@@ -88,6 +98,8 @@ def oldest_audit(session: Session) -> dt.datetime | None:
 
 def delete_summaries(session: Session, before: dt.datetime) -> int:
     """Delete those of hours before this; how many."""
+    for column in (DailySummary.day, SummedDay.day):  # `before` is a midnight, or within the day that goes next
+        session.execute(delete(column.class_).where(column < before), execution_options=_PLAIN)
     found = session.execute(delete(HourlySummary).where(HourlySummary.hour < before), execution_options=_PLAIN)
     return int(found.rowcount)  # type: ignore[attr-defined]  # a DELETE's result has it
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from emg.db.models import Connector
 from emg.db.models import Route as Model
-from emg.db.rule_table import RuleTable, begins_with
+from emg.db.rule_table import RuleTable, begins_with, decides_for
 from emg.rules.route_rows import COLUMNS, Route, cells_of
 
 _lists: dict[str, tuple[str, ...]] = {}
@@ -41,8 +41,12 @@ def _leads_to(connector: str) -> ColumnElement[bool]:
 
 
 ROUTES: Final = RuleTable(
-    Model, "route", ("prefix", "account", "connector_in", "priority", "connector_out", "weight", "enabled"),
-    _row, _values, _key, COLUMNS, cells_of, filters={"prefix": begins_with(Model, "prefix"), "connector_out": _leads_to},
+    Model, Route, "route", ("prefix", "account", "connector_in", "priority", "connector_out", "weight", "enabled"),
+    _row, _values, _key, COLUMNS, cells_of,
+    filters={
+        "prefix": begins_with(Model, "prefix"), "decides": decides_for(Model, "prefix"), "connector_out": _leads_to,
+        "connector": lambda name: (Model.connector_in == name) | _leads_to(name),
+    },
 )  # fmt: skip
 
 

@@ -79,9 +79,9 @@ def changed(database: Database, known: Mapping[str, int]) -> list[Snapshot]:
         ]
 
 
-def take(connection: Connection, subject: str) -> Snapshot:
-    """One subject, as the gateway's reader takes it. Raises DatabaseError."""
-    return _take(connection, subject, 0, "")
+def take(connection: Connection, subject: str, dest: str = "") -> Snapshot:
+    """One subject, as the gateway's reader takes it; `dest`: of rows with a prefix those that fit this number. Raises DatabaseError."""
+    return _take(connection, subject, 0, "", dest)
 
 
 def store(folder: Path, snapshot: Snapshot) -> int:
@@ -125,7 +125,7 @@ def _revisions(connection: Connection) -> Iterator[tuple[str, int]]:
     yield from connection.execute(select(Revision.subject, Revision.number))
 
 
-def _take(connection: Connection, subject: str, number: int, source: str) -> Snapshot:
+def _take(connection: Connection, subject: str, number: int, source: str, dest: str = "") -> Snapshot:
     taken = time.time()
     if subject == "setting":
         return _settings(connection, number, source, taken)
@@ -134,7 +134,7 @@ def _take(connection: Connection, subject: str, number: int, source: str) -> Sna
     skipped: list[Skipped] = []
     kind = ROWS[subject]
     fields = kind.__struct_fields__
-    for block in read(connection):
+    for block in read(connection, dest) if dest and subject in _FITTING else read(connection):
         try:
             rows += msgspec.convert(block, list[kind], strict=False)  # type: ignore[valid-type]  # chosen by name
         except _FAULTS:
@@ -163,17 +163,21 @@ def _skipped(subject: str, cells: Cells, fields: Sequence[str], names: int, faul
     return Skipped(subject, number, called, field, _PLACE.sub("", fault))
 
 
-def _blocks(connection: Connection, model: type[Base], names: Sequence[str], order: str = "id") -> Iterator[Block]:
+def _blocks(
+    connection: Connection, model: type[Base], names: Sequence[str], order: str = "id", dest: str = ""
+) -> Iterator[Block]:
     """Rows as the driver has them: one value that makes no sense must not hide the others."""
     table = model.__table__
+    prefixes = [dest[:length] for length in range(len(dest) + 1)]
+    where = [table.c.prefix.in_(prefixes)] if dest else []
     plain = [type_coerce(table.c[name], NullType()) for name in names]
     if connection.dialect.name == "sqlite":
-        found = connection.execute(select(*plain).order_by(table.c[order], table.c.id))
+        found = connection.execute(select(*plain).where(*where).order_by(table.c[order], table.c.id))
         yield from (list(map(list, block)) for block in found.partitions(BLOCK))
         return
     decode = msgspec.json.Decoder(list[list[Any]]).decode
     array = type_coerce(func.json_array(*plain), NullType())
-    texts: Any = connection.execute(select(array).order_by(table.c[order], table.c.id)).scalars()
+    texts: Any = connection.execute(select(array).where(*where).order_by(table.c[order], table.c.id)).scalars()
     for block in texts.partitions(BLOCK):
         yield decode(f"[{','.join(block)}]")
 
@@ -184,15 +188,15 @@ def _raw(connection: Connection, model: type[Base], names: Sequence[str], order:
         yield from block
 
 
-def _plain(model: type[Base], kind: type[Row]) -> Callable[[Connection], Iterator[Block]]:
+def _plain(model: type[Base], kind: type[Row]) -> Callable[..., Iterator[Block]]:
     """A table whose columns are the row's fields."""
-    return lambda connection: _blocks(connection, model, kind.__struct_fields__)
+    return lambda connection, dest="": _blocks(connection, model, kind.__struct_fields__, dest=dest)
 
 
-def _prices(connection: Connection) -> Iterator[Block]:
+def _prices(connection: Connection, dest: str = "") -> Iterator[Block]:
     fields = PriceRow.__struct_fields__
     begin, end = fields.index("valid_from"), fields.index("valid_until")
-    for block in _blocks(connection, Price, fields):
+    for block in _blocks(connection, Price, fields, dest=dest):
         for cells in block:
             if cells[begin] is not None:
                 cells[begin] = _seconds(cells[begin])
@@ -239,7 +243,8 @@ def _connectors(connection: Connection) -> Iterator[Block]:
     yield [[number, name, lines.get(number, []), disabled] for number, name, disabled in found]
 
 
-_READERS: Final[Mapping[str, tuple[Callable[[Connection], Iterator[Block]], int]]] = {
+_FITTING: Final = frozenset({"route", "price", "network"})
+_READERS: Final[Mapping[str, tuple[Callable[..., Iterator[Block]], int]]] = {
     "account": (_accounts, AccountRow.__struct_fields__.index("name")),
     "connector": (_connectors, ConnectorRow.__struct_fields__.index("name")),
     "route": (_plain(Route, RouteRow), RouteRow.__struct_fields__.index("prefix")),

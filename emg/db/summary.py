@@ -1,9 +1,12 @@
-"""The hourly summary: counted from `routelog` on the server, and read for reports.
+"""The hourly summary, counted from `routelog` on the server, and the daily one, which adds its hours up.
 
 An hour (of `received`, UTC) is always counted anew as a whole, in one transaction that deletes what was counted before: counting twice gives the same.
 Which hours are to be counted, `dirty_hour` says: the recorder raises `changed` in the transaction that changes a message of that hour. `count_hour`
 reads `changed` first and removes the row at the end only if it still stands there, so that a change that comes meanwhile is counted the next time.
-An hour of which retention has dropped messages keeps its summary as it is. Raises DatabaseError (through `Database.session`).
+An hour of which retention has dropped messages keeps its summary as it is.
+
+A day is added up once it is over and none of its hours is to be counted (`sum_day`); whoever counts an hour of it anew takes that back in the same transaction. So
+`daily_summary` has whole days or nothing of them, `SummedDay` says which, and reports read both (`emg.db.reports`). Raises DatabaseError (through `Database.session`).
 """
 
 import datetime as dt
@@ -12,13 +15,15 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, Integer, Select, case, cast, delete, func, insert, literal_column, select, text
 from sqlalchemy.orm import Session
 
-from emg.db.models import DirtyHour, HourlySummary, Purged, RouteLog, Status
+from emg.db.models import DailySummary, DirtyHour, HourlySummary, Purged, RouteLog, Status, SummedDay
 
 HOUR: Final = dt.timedelta(hours=1)
+DAY: Final = dt.timedelta(days=1)
 KEYS: Final = ("account", "customer_id", "connector_in", "connector_out", "prefix", "network", "currency", "status")
 """What a row of the summary is of, besides its hour."""
 WITHIN: Final = {"within_10s": 10_000, "within_60s": 60_000, "within_600s": 600_000}
 """Columns of speed, and their milliseconds."""
+SUMS: Final = ("messages", "parts", "price", "cost", *WITHIN, "delay_ms")
 
 
 class Dirty(NamedTuple):
@@ -47,6 +52,7 @@ def count_hour(session: Session, dirty: Dirty) -> int:
     """Count this hour anew; the number of rows that the summary has of it, -1 where it was left as it was. One transaction: the caller's."""
     rows = -1
     if dirty.hour >= purged_before(session, "routelog"):
+        _take_back(session, day_of(dirty.hour))
         session.execute(delete(HourlySummary).where(HourlySummary.hour == dirty.hour), execution_options=_PLAIN)
         give_memory(session)
         names, counted = _counted(session, dirty.hour)
@@ -57,6 +63,49 @@ def count_hour(session: Session, dirty: Dirty) -> int:
         execution_options=_PLAIN,
     )
     return rows
+
+
+def day_of(moment: dt.datetime) -> dt.datetime:
+    """The midnight before it, UTC."""
+    return moment.astimezone(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def summable(session: Session, now: dt.datetime) -> list[dt.datetime]:
+    """Days that can be added up and are not, the oldest first."""
+    first = session.scalar(select(func.min(HourlySummary.hour)))
+    if first is None:
+        return []
+    summed = set(session.scalars(select(SummedDay.day)))
+    open_days = {day_of(dirty.hour) for dirty in dirty_hours(session)}
+    last = day_of(now - HOUR)
+    days = ((day_of(first) + number * DAY) for number in range((last - day_of(first)).days))
+    return [day for day in days if day not in summed and day not in open_days]
+
+
+def sum_day(session: Session, day: dt.datetime) -> int:
+    """Add up the hours of this day; the number of rows that makes, -1 where one of them is to be counted. One transaction: the caller's.
+
+    The mark comes first: whoever begins to count one of its hours from then on waits for it, and takes it back. Whoever had begun before has not committed yet
+    as long as the hour is still to be counted, which is asked after that.
+    """
+    session.execute(insert(SummedDay).values(day=day))
+    if session.scalar(select(func.count(DirtyHour.hour)).where(DirtyHour.hour >= day, DirtyHour.hour < day + DAY)):
+        _take_back(session, day)
+        return -1
+    columns = [getattr(HourlySummary, name) for name in KEYS]
+    sums = [func.sum(getattr(HourlySummary, name)) for name in SUMS]
+    chosen = (
+        select(literal_column(_literal(day)), *columns, *sums)
+        .where(HourlySummary.hour >= day, HourlySummary.hour < day + DAY)
+        .group_by(*columns)
+    )
+    done = session.execute(insert(DailySummary).from_select(["day", *KEYS, *SUMS], chosen, include_defaults=False))
+    return int(done.rowcount)  # type: ignore[attr-defined]  # an INSERT's result has it
+
+
+def _take_back(session: Session, day: dt.datetime) -> None:
+    session.execute(delete(SummedDay).where(SummedDay.day == day), execution_options=_PLAIN)
+    session.execute(delete(DailySummary).where(DailySummary.day == day), execution_options=_PLAIN)
 
 
 def mark_dirty(session: Session, hour: dt.datetime) -> None:
@@ -109,7 +158,7 @@ def _counted(session: Session, hour: dt.datetime) -> tuple[list[str], Select[Any
 
 
 def _literal(hour: dt.datetime) -> str:
-    """The hour as text in the form that both databases keep."""
+    """The hour, or the day, as text in the form that both databases keep."""
     return f"'{hour.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S}.000000'"
 
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
-from emg.db import mail, partitions, retention, settings
+from emg.db import batches, mail, partitions, retention, settings, web_sessions, web_tokens
 from emg.db.engine import Database
 
 DAYS_AHEAD: Final = 7
@@ -35,7 +35,9 @@ def drop_old(database: Database, today: dt.date | None = None) -> str:
         wanted = _days_ago(today, chosen["keep_messages"])
         held = retention.first_kept(session, wanted, invoiced=chosen["invoices"])
         retention.mark_purged(session, "routelog", held.since)
-        gone = mail.forget(session, dt.datetime.now(dt.UTC))
+        now = dt.datetime.now(dt.UTC)
+        gone = mail.forget(session, now)
+        logins = web_sessions.forget(session, now, web_sessions.LONGEST) + web_tokens.forget(session, now)
     messages = partitions.drop_before(database, held.since, ("routelog", "message_part"))
     texts_before = _days_ago(today, min(chosen["keep_texts"], chosen["keep_messages"]))
     texts = partitions.drop_before(database, texts_before, ("message_body",))
@@ -43,12 +45,25 @@ def drop_old(database: Database, today: dt.date | None = None) -> str:
     summaries_before = min(_days_ago(today, chosen["keep_summaries"]), held.since)
     summaries = _by_day(database, summaries_before, retention.oldest_summary, retention.delete_summaries)
     changes = _by_day(database, _days_ago(today, chosen["keep_audit"]), retention.oldest_audit, retention.delete_audit)
+    gone_batches = _batches(database, _days_ago(today, min(chosen["keep_texts"], chosen["keep_messages"])))
     if held.reason:
         log.warning("the log is kept from %s instead of %s: %s", held.since, wanted, held.reason)
     return (
         f"log before {held.since}: {messages.partitions} days, {messages.rows} rows; texts {texts.partitions}, {texts.rows};"
-        f" summaries {summaries}; changes {changes}; mails {gone}{f'; kept because {held.reason}' * bool(held.reason)}"
+        f" summaries {summaries}; changes {changes}; mails {gone};"
+        f" batches {gone_batches};"
+        f" logins {logins}{f'; kept because {held.reason}' * bool(held.reason)}"
     )
+
+
+def _batches(database: Database, before: dt.date) -> int:
+    """Forget what was sent from the portal, texts and all, a batch a transaction; how many."""
+    count = 0
+    while True:
+        with database.session() as session:
+            if not batches.forget_one(session, before):
+                return count
+        count += 1
 
 
 def _days_ago(today: dt.date, days: int) -> dt.date:

@@ -35,6 +35,7 @@ from emg.errors import EmgError
 from emg.jobs.table import JOBS, Job
 from emg.last_good import LastGood
 from emg.rules.snapshot import Skipped
+from emg.supervised import hung_up, note_hangups
 
 LEASE: Final = "scheduler"
 LEASE_SECONDS: Final = 30.0
@@ -75,8 +76,9 @@ class Scheduler:
     current: "Scheduler | None" = None
     """The one that runs; what the job store keeps of a job can only be a function's name."""
 
-    def __init__(self, database: Database, lease_seconds: float = LEASE_SECONDS) -> None:
+    def __init__(self, database: Database, lease_seconds: float = LEASE_SECONDS, control: str = "") -> None:
         self.database = database
+        self._control = control
         self.owner = f"{socket.gethostname()[:60]}:{os.getpid()}:{secrets.token_hex(4)}"
         self._seconds = lease_seconds
         self._mine_until = 0.0
@@ -216,7 +218,7 @@ class Scheduler:
         try:
             with self.database.session() as session:
                 duties.started(session, name)
-            result = job.function(self.database)
+            result = job.function(self.database, *([self._control] if job.asks_gateway else []))
         except EmgError as reason:
             error = str(reason)
         except Exception as reason:  # a job that breaks must not take the others with it
@@ -262,9 +264,21 @@ class Scheduler:
                 self._failed[name] = tries + 1
 
 
+def trigger_of(schedule: str) -> CronTrigger:
+    """When a job is due; a sixth field, before cron's five, are seconds."""
+    *second, rest = schedule.split(" ", 1) if schedule.count(" ") == 5 else [schedule]
+    trigger = CronTrigger.from_crontab(rest, timezone=dt.UTC)
+    if not second:
+        return trigger
+    minute, hour, day, month, weekday = rest.split()
+    return CronTrigger(
+        second=second[0], minute=minute, hour=hour, day=day, month=month, day_of_week=weekday, timezone=dt.UTC
+    )
+
+
 def _keep(clock: _Clock, name: str, job: Job) -> None:
     """Have the job store hold this row of the table, and leave it as it is if it already does."""
-    trigger = CronTrigger.from_crontab(job.schedule, timezone=dt.UTC)
+    trigger = trigger_of(job.schedule)
     wanted: dict[str, Any] = {
         "func": "emg.jobs.scheduler:run_job", "args": (name,), "trigger": trigger, "name": f"{job.schedule} {job.about}",
         "misfire_grace_time": job.grace, "coalesce": True, "max_instances": 1,
@@ -301,6 +315,7 @@ def main(argv: list[str]) -> int:
     arguments = parser.parse_args(argv)
     if not 0 < arguments.lease <= duties.LONGEST_LEASE.total_seconds():
         parser.error(f"--lease is more than 0 and at most {duties.LONGEST_LEASE.total_seconds():g}")
+    note_hangups()
     last_good = LastGood("scheduler")
     config = last_good.load(arguments.config)
     if config.database is None:
@@ -310,10 +325,12 @@ def main(argv: list[str]) -> int:
     # what APScheduler warns of, a database that is away, we tell ourselves
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
     try:
-        scheduler = Scheduler(Database(config.database), max(0.3, arguments.lease))
+        scheduler = Scheduler(Database(config.database), max(0.3, arguments.lease), config.control)
         for number in (signal.SIGTERM, signal.SIGINT):
             gevent.signal_handler(number, scheduler.stop)
         gevent.signal_handler(signal.SIGHUP, file.reopen)
+        if hung_up():
+            file.reopen()
         last_good.up(config)
         scheduler.serve()
     finally:

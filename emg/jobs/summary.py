@@ -1,4 +1,4 @@
-"""Counting the hours that changed. Reports come late: for days an hour may change now and then, and counting it costs seconds where it is full.
+"""Counting the hours that changed, and adding up the days that are over. Reports come late: for days an hour may change now and then, and counting it costs seconds where it is full.
 
 So this hour and the one before are counted each time, and older ones once an hour. Each hour is a transaction of its own; one that fails (a deadlock, a
 database that goes away) stays dirty and leaves the others alone.
@@ -29,6 +29,17 @@ def count_past(database: Database, now: dt.datetime | None = None) -> str:
     with database.session() as session:
         dirty = summary.dirty_hours(session, before=before)
     return count(database, dirty)
+
+
+def sum_days(database: Database, now: dt.datetime | None = None) -> str:
+    """All days that are over and counted, each in a transaction of its own. Raises DatabaseError."""
+    with database.session() as session:
+        days = summary.summable(session, now or dt.datetime.now(dt.UTC))
+    added = 0
+    for day in days:
+        with database.session() as session:
+            added += summary.sum_day(session, day) >= 0
+    return f"{added} days added up"
 
 
 def count(database: Database, dirty: Sequence[Dirty]) -> str:

@@ -27,6 +27,19 @@ from emg.rules.snapshot import PriceRow as StoredPrice
 COLUMNS: Final = (
     "prefix", "account", "connector_in", "connector_out", "price", "cost", "currency", "valid_from", "valid_until", "refund",
 )  # fmt: skip
+HELPS: Final = {
+    "prefix": "of the destination; without it any",
+    "account": "only messages of this account",
+    "connector_in": "only messages received on this connector",
+    "connector_out": "only messages sent by this connector",
+    "price": "what a message part costs the sender",
+    "cost": "what it costs us (default: 0)",
+    "currency": "such as EUR: the row is for accounts of this currency",
+    "valid_from": "2026-07-01 or 2026-07-01T12:30:00, in UTC; without it since ever",
+    "valid_until": "not included; without it for ever",
+    "refund": "when the price is given back: never, refused (the default) or undelivered",
+}
+"""What each column is, for options and forms."""
 REFUNDS: Final = ("never", "refused", "undelivered")
 """The number of each is its place here; see `emg.message.Charge`."""
 ALWAYS: Final = 0

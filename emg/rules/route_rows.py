@@ -19,6 +19,16 @@ from emg.rules.faults import Fault, TableFaults
 from emg.rules.snapshot import RouteRow
 
 COLUMNS: Final = ("prefix", "account", "connector_in", "connector_out", "priority", "weight", "enabled")
+HELPS: Final = {
+    "prefix": "of the destination; without it any",
+    "account": "only messages of this account",
+    "connector_in": "only messages received on this connector",
+    "connector_out": "where to: one connector, or several to try, by `:`",
+    "priority": "the lower is tried first (default: 10)",
+    "weight": "share among rows of equal rank, 0 for a reserve (default: 1)",
+    "enabled": "yes or no (default: yes)",
+}
+"""What each column is, for options and forms."""
 DEFAULT_PRIORITY: Final = 10
 DEFAULT_WEIGHT: Final = 1
 LARGEST: Final = 65535

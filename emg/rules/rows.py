@@ -163,7 +163,7 @@ def one_of(*known: str) -> Kind[str]:
             raise ValueError(f"must be {says}")
         return given.lower()
 
-    return Kind("choice", says, parse)
+    return Kind("choice", says, parse, choices=known)
 
 
 def _limit(given: str) -> int:

@@ -16,6 +16,7 @@ from emg.db.models.connectors import Connector, ConnectorOption, Plugin
 from emg.db.models.duties import Counter, JobRun, Mail, MailStatus, Purged, ScheduledJob
 from emg.db.models.house import AuditLog, Lease, Revision, Setting
 from emg.db.models.log import (
+    DailySummary,
     DirtyHour,
     GapKind,
     HourlySummary,
@@ -25,9 +26,23 @@ from emg.db.models.log import (
     RecorderPosition,
     RouteLog,
     Status,
+    SummedDay,
 )
 from emg.db.models.money import Entry, Invoice, InvoiceKind, InvoiceLine, InvoiceStatus, Ledger
 from emg.db.models.people import ApiKey, Role, WebUser
+from emg.db.models.portal import (
+    BatchState,
+    ConfigVersion,
+    ItemState,
+    Promise,
+    RuleChange,
+    SavedReport,
+    SendBatch,
+    SendItem,
+    SentForm,
+    WebSession,
+    WebToken,
+)
 from emg.db.models.tables import Blacklist, Network, Price, Refund, Route
 
 __all__ = [
@@ -36,12 +51,15 @@ __all__ = [
     "ApiKey",
     "AuditLog",
     "Base",
+    "BatchState",
     "Blacklist",
+    "ConfigVersion",
     "Connector",
     "ConnectorOption",
     "Content",
     "Counter",
     "Customer",
+    "DailySummary",
     "DirtyHour",
     "Entry",
     "GapKind",
@@ -50,6 +68,7 @@ __all__ = [
     "InvoiceKind",
     "InvoiceLine",
     "InvoiceStatus",
+    "ItemState",
     "JobRun",
     "Lease",
     "Ledger",
@@ -61,6 +80,7 @@ __all__ = [
     "Network",
     "Plugin",
     "Price",
+    "Promise",
     "Purged",
     "RecorderPosition",
     "Refund",
@@ -68,9 +88,17 @@ __all__ = [
     "Role",
     "Route",
     "RouteLog",
+    "RuleChange",
+    "SavedReport",
     "ScheduledJob",
+    "SendBatch",
+    "SendItem",
+    "SentForm",
     "Setting",
     "Status",
+    "SummedDay",
+    "WebSession",
+    "WebToken",
     "WebUser",
     "unchanging",
 ]

@@ -206,21 +206,10 @@ class DirtyHour(Base):
     """Raised by each change: who counts removes the row only if it still stands where it did before."""
 
 
-class HourlySummary(Base):
-    """Messages by the hour they were received in. *Scheduler*: an hour is always counted anew as a whole."""
+class Summary:
+    """The columns of both summaries: what a row is of, and its sums."""
 
-    __tablename__ = "hourly_summary"
-    __table_args__ = (
-        UniqueConstraint(
-            "hour", "account", "customer_id", "connector_in", "connector_out", "prefix", "network", "currency", "status",
-            name="uq_hourly_summary_all",
-        ),
-        Index("ix_hourly_summary_account_hour", "account", "hour"),
-        COUNTED,
-    )  # fmt: skip
-
-    id: Mapped[Key]
-    hour: Mapped[When]
+    id: Mapped[Key] = mapped_column(sort_order=-2)
     account: Mapped[Name]
     customer_id: Mapped[int | None] = mapped_column(BIG)
     connector_in: Mapped[Name]
@@ -239,3 +228,42 @@ class HourlySummary(Base):
     within_600s: Mapped[int] = mapped_column(default=0)
     delay_ms: Mapped[int] = mapped_column(BIG, default=0)
     """Of the delivered ones: sum of the milliseconds from received to done."""
+
+
+class HourlySummary(Summary, Base):
+    """Messages by the hour they were received in. *Scheduler*: an hour is always counted anew as a whole."""
+
+    __tablename__ = "hourly_summary"
+    __table_args__ = (
+        UniqueConstraint(
+            "hour", "account", "customer_id", "connector_in", "connector_out", "prefix", "network", "currency", "status",
+            name="uq_hourly_summary_all",
+        ),
+        Index("ix_hourly_summary_account_hour", "account", "hour"),
+        COUNTED,
+    )  # fmt: skip
+
+    hour: Mapped[When] = mapped_column(sort_order=-1)
+
+
+class DailySummary(Summary, Base):
+    """The hours of a day added up, for reports over long times; only of days that stand in `SummedDay`. *Scheduler*."""
+
+    __tablename__ = "daily_summary"
+    __table_args__ = (
+        Index("ix_daily_summary_day", "day"),
+        Index("ix_daily_summary_account_day", "account", "day"),
+        COUNTED,
+    )
+
+    day: Mapped[When] = mapped_column(sort_order=-1)
+    """Its midnight, UTC."""
+
+
+class SummedDay(Base):
+    """A day whose hours are added up, and have not been counted anew since. *Scheduler*."""
+
+    __tablename__ = "summed_day"
+    __table_args__ = CHARSET
+
+    day: Mapped[dt.datetime] = mapped_column(UtcTime, primary_key=True)

@@ -38,8 +38,11 @@ class WebUser(Base):
     locked: Mapped[bool] = mapped_column(default=False)
     must_change_password: Mapped[bool] = mapped_column(default=False)
     totp_secret: Mapped[str | None] = mapped_column(String(64))
+    """Of the second factor: random, and of use only with the portal's own secret, from which and this the key is made (`portal.second`)."""
+    totp_step: Mapped[int] = mapped_column(BIG, default=0)
+    """The 30 seconds since 1970 whose code was taken last: none is taken twice."""
     recovery_codes: Mapped[Prose] = mapped_column(default="")
-    """Hashes, one a line."""
+    """SHA-256 of those that are not used yet, one a line."""
     session_epoch: Mapped[int] = mapped_column(default=0)
     """Raised to log him out everywhere."""
     last_login: Mapped[dt.datetime | None] = mapped_column(UtcTime)

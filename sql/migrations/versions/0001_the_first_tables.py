@@ -55,6 +55,21 @@ def upgrade() -> None:
         if_not_exists=True,
     )
     op.create_table(
+        "config_version",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.Column("who", sa.String(length=128), nullable=False),
+        sa.Column("why", sa.String(length=255), nullable=False),
+        sa.Column("file", sa.String(length=255), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_config_version")),
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+        if_not_exists=True,
+    )
+    op.create_table(
         "connector",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("name", sa.String(length=64), nullable=False),
@@ -484,6 +499,22 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "sent_form",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("token", sa.String(length=64), nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sent_form")),
+        sa.UniqueConstraint("token", name=op.f("uq_sent_form_token")),
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+        if_not_exists=True,
+    )
+    with op.batch_alter_table("sent_form", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_sent_form_at"), ["at"], unique=False, if_not_exists=True)
+
+    op.create_table(
         "setting",
         sa.Column("name", sa.String(length=64), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
@@ -629,6 +660,37 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_invoice_customer_id"), ["customer_id"], unique=False, if_not_exists=True)
 
     op.create_table(
+        "rule_change",
+        sa.Column(
+            "audit_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("subject", sa.String(length=32), nullable=False),
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("added", sa.Integer(), nullable=False),
+        sa.Column("removed", sa.Integer(), nullable=False),
+        sa.Column("changed", sa.Integer(), nullable=False),
+        sa.Column("undoes", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("undone", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column(
+            "image",
+            sa.LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mariadb").with_variant(mysql.MEDIUMBLOB(), "mysql"),
+            nullable=True,
+        ),
+        sa.ForeignKeyConstraint(
+            ["audit_id"], ["audit_log.id"], name=op.f("fk_rule_change_audit_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("audit_id", name=op.f("pk_rule_change")),
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        if_not_exists=True,
+    )
+    with op.batch_alter_table("rule_change", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_rule_change_subject_audit_id", ["subject", "audit_id"], unique=False, if_not_exists=True
+        )
+
+    op.create_table(
         "account_access",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -719,6 +781,7 @@ def upgrade() -> None:
         sa.Column("locked", sa.Boolean(), nullable=False),
         sa.Column("must_change_password", sa.Boolean(), nullable=False),
         sa.Column("totp_secret", sa.String(length=64), nullable=True),
+        sa.Column("totp_step", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("recovery_codes", sa.Text(), nullable=False),
         sa.Column("session_epoch", sa.Integer(), nullable=False),
         sa.Column("last_login", MOMENT, nullable=True),
@@ -741,21 +804,92 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_web_user_account_id"), ["account_id"], unique=False, if_not_exists=True)
         batch_op.create_index(batch_op.f("ix_web_user_customer_id"), ["customer_id"], unique=False, if_not_exists=True)
 
+    op.create_table(
+        "saved_report",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("user_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("name", sa.String(length=128), nullable=False),
+        sa.Column("query", sa.Text(), nullable=False),
+        sa.Column("schedule", sa.String(length=16), nullable=False),
+        sa.Column("recipients", sa.String(length=255), nullable=False),
+        sa.Column("mailed", MOMENT, nullable=True),
+        sa.Column("created", MOMENT, nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["web_user.id"], name=op.f("fk_saved_report_user_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_saved_report")),
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+        if_not_exists=True,
+    )
+    with op.batch_alter_table("saved_report", schema=None) as batch_op:
+        batch_op.create_index("uq_saved_report_user_id_name", ["user_id", "name"], unique=True, if_not_exists=True)
+
+    op.create_table(
+        "web_session",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("user_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("proven", sa.Boolean(), nullable=False),
+        sa.Column("created", MOMENT, nullable=False),
+        sa.Column("seen", MOMENT, nullable=False),
+        sa.Column("ip", sa.String(length=45), nullable=False),
+        sa.Column("agent", sa.String(length=255), nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["web_user.id"], name=op.f("fk_web_session_user_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_web_session")),
+        sa.UniqueConstraint("digest", name=op.f("uq_web_session_digest")),
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+        if_not_exists=True,
+    )
+    with op.batch_alter_table("web_session", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_web_session_seen"), ["seen"], unique=False, if_not_exists=True)
+        batch_op.create_index(batch_op.f("ix_web_session_user_id"), ["user_id"], unique=False, if_not_exists=True)
+
+    op.create_table(
+        "web_token",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("promise", sa.Enum("invitation", "reset", name="promise", length=16), nullable=False),
+        sa.Column("user_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("created", MOMENT, nullable=False),
+        sa.Column("created_by", sa.String(length=128), nullable=False),
+        sa.Column("until", MOMENT, nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["web_user.id"], name=op.f("fk_web_token_user_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_web_token")),
+        sa.UniqueConstraint("digest", name=op.f("uq_web_token_digest")),
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=True,
+        if_not_exists=True,
+    )
+    with op.batch_alter_table("web_token", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_web_token_user_id"), ["user_id"], unique=False, if_not_exists=True)
+
     # ### end Alembic commands ###
 
 
 def downgrade() -> None:
     """Take it back."""
     # ### commands auto generated by Alembic - please adjust! ###
+    op.drop_table("web_token", if_exists=True)
+    op.drop_table("web_session", if_exists=True)
+    op.drop_table("saved_report", if_exists=True)
     op.drop_table("web_user", if_exists=True)
     op.drop_table("ledger", if_exists=True)
     op.drop_table("invoice_line", if_exists=True)
     op.drop_table("account_access", if_exists=True)
+    op.drop_table("rule_change", if_exists=True)
     op.drop_table("invoice", if_exists=True)
     op.drop_table("connector_option", if_exists=True)
     op.drop_table("api_key", if_exists=True)
     op.drop_table("account", if_exists=True)
     op.drop_table("setting", if_exists=True)
+    op.drop_table("sent_form", if_exists=True)
     op.drop_table("scheduler_job", if_exists=True)
     op.drop_table("routelog", if_exists=True)
     op.drop_table("route", if_exists=True)
@@ -776,6 +910,7 @@ def downgrade() -> None:
     op.drop_table("customer", if_exists=True)
     op.drop_table("counter", if_exists=True)
     op.drop_table("connector", if_exists=True)
+    op.drop_table("config_version", if_exists=True)
     op.drop_table("blacklist", if_exists=True)
     op.drop_table("audit_log", if_exists=True)
     # ### end Alembic commands ###

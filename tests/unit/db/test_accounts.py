@@ -289,3 +289,31 @@ def test_one_faulty_line_keeps_a_whole_file_out_and_all_are_named(database: Data
     with pytest.raises(RowFaults) as caught, database.session() as session:
         account_lines.put(session, ANN, account_rows.parse("name,balance\nrich,5\n", Known()))
     assert fields(caught) == ["balance"]
+
+
+def test_accounts_are_listed_in_any_order_and_by_what_they_are(database: Database) -> None:
+    with database.session() as session:
+        customers.add(session, ANN, {"name": "Acme"})
+        accounts.add(session, ANN, {"name": "a", "customer": "Acme", "prepaid": True, "note": "secret plan"})
+        accounts.add(session, ANN, {"name": "b", "throughput": 5.0})
+        accounts.add(session, ANN, {"name": "c", "customer": "Acme", "locked": True})
+        for name, amount in (("a", 5), ("b", 20), ("c", 10)):
+            ledger.topup(session, ANN, name, amount)
+    with database.session() as session:
+        for order, names in (
+            ("name", "abc"),
+            ("-name", "cba"),
+            ("balance", "acb"),
+            ("-balance", "bca"),
+            ("-customer", "acb"),
+        ):
+            assert [account.name for account in accounts.listing(session, order=order)] == list(names), order
+        for order in accounts.SORTS:
+            assert len(accounts.listing(session, order=f"-{order}")) == 3
+        assert [account.name for account in accounts.listing(session, prepaid=True)] == ["a"]
+        assert accounts.count(session, prepaid=False) == 2
+        assert accounts.count(session, text="plan") == 1
+        assert accounts.count(session, text="plan", notes=False) == 0
+        acme = customers.find(session, "Acme")
+        assert [account.name for account in accounts.of_customers(session, [acme.id])] == ["a", "c"]
+        assert accounts.of_customers(session, []) == []

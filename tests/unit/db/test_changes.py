@@ -62,6 +62,8 @@ CASES: dict[str, Case] = {
     "ledger.topup": Case(lambda s: ledger.topup(s, ANN, "acme", 1), ("topup", "account", "acme")),
     "ledger.correct": Case(lambda s: ledger.correct(s, ANN, "acme", -1, why="x"), ("correction", "account", "acme")),
     "people.add": Case(lambda s: people.add(s, ANN, {"name": "new", "role": "owner"}, HASH), ("add", "web_user", "new"), ""),
+    "people.invite": Case(lambda s: people.invite(s, ANN, {"name": "new", "role": "owner"}), ("invite", "web_user", "new"), ""),
+    "people.log_out": Case(lambda s: people.log_out(s, ANN, "eve"), ("log out", "web_user", "eve"), ""),
     "people.change": Case(lambda s: people.change(s, ANN, "eve", {"email": "e@x.example"}), ("change", "web_user", "eve"), ""),
     "people.set_role": Case(lambda s: people.set_role(s, ANN, "eve", "finance"), ("role", "web_user", "eve"), ""),
     "people.lock": Case(lambda s: people.lock(s, ANN, "eve"), ("lock", "web_user", "eve"), ""),

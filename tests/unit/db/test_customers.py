@@ -111,3 +111,15 @@ def test_customers_are_listed_with_the_number_of_their_accounts(database: Databa
         assert [customer.name for customer, _ in customers.listing(session, offset=1, limit=1)] == ["Beta"]
         assert [customer.name for customer, _ in customers.listing(session, locked=True)] == ["Beta"]
         assert (customers.count(session), customers.count(session, text="eta")) == (3, 2)
+
+
+def test_customers_are_listed_in_any_order(database: Database) -> None:
+    with database.session() as session:
+        for name, number in (("A", "2"), ("B", "1"), ("C", None)):
+            customers.add(session, ANN, {"name": name, "number": number})
+        accounts.add(session, ANN, {"name": "b1", "customer": "B"})
+    with database.session() as session:
+        assert [customer.name for customer, _ in customers.listing(session, order="-name")] == ["C", "B", "A"]
+        assert [customer.name for customer, _ in customers.listing(session, order="-accounts")] == ["B", "A", "C"]
+        for order in customers.SORTS:
+            assert len(customers.listing(session, order=order)) == 3

@@ -304,3 +304,20 @@ def test_a_draft_can_be_thrown_away(database: Database) -> None:
     invoices.drop(database, ACTOR, one_draft(database).id)
     with database.session() as session:
         assert session.scalar(select(func.count(InvoiceLine.id))) == 0
+
+
+def test_foreseeing_says_what_preparing_does_and_writes_nothing(database: Database) -> None:
+    owner = customer(database, "Acme")
+    write(database, [row(1, NOON, customer_id=owner, price=10_000), row(2, NOON, customer_id=owner, price=10_000)])
+    (seen,) = invoices.foresee(database, OCTOBER)
+    assert (seen.customer, seen.messages, seen.net, seen.draft, seen.refused) == ("Acme", 2, 20_000, None, "")
+    assert drafts(database) == []
+    draft = one_draft(database)
+    assert invoices.log_now(database, draft.id) == draft.net == 20_000
+    assert invoices.foresee(database, OCTOBER, customer="Acme")[0].draft == draft.id
+    number = invoices.issue(database, ACTOR, draft.id)
+    assert invoices.foresee(database, OCTOBER)[0].refused == f"the days are already on invoice {number}"
+    with database.session() as session:
+        assert invoices.count(session, customer="Acme", period=OCTOBER) == 1
+        assert invoices.count(session, customer="Acme", status=InvoiceStatus.DRAFT) == 0
+        assert [each.number for each in invoices.listing(session, order="-total")] == [number]

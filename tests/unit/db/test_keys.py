@@ -137,3 +137,12 @@ def test_writing_includes_reading() -> None:
     assert not allows("prices:write", "routes:read")
     assert set(SCOPES) >= CUSTOMERS
     assert all(scope.endswith(":read") for scope in CUSTOMERS)
+
+
+def test_keys_are_listed_in_any_order(database: Database) -> None:
+    for name, rate in (("a", 5.0), ("b", 20.0), ("c", 10.0)):
+        made(database, name=name, rate=rate)
+    with database.session() as session:
+        assert [key.name for key, _ in keys.listing(session, order="-rate")] == ["b", "c", "a"]
+        for order in keys.SORTS:
+            assert len(keys.listing(session, order=order)) == 3

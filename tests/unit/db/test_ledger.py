@@ -183,3 +183,17 @@ def test_of_two_who_add_the_same_account_at_once_one_is_told(database: Database)
     for error in raised:
         assert isinstance(error, RowFaults)
         assert "there is an account same already" in str(error)
+
+
+def test_the_ledger_is_paged_in_any_order(database: Database, acme: int) -> None:
+    with database.session() as session:
+        for amount in (5, 20, 10):
+            ledger.topup(session, ANN, "acme", amount)
+        ledger.correct(session, ANN, "acme", -7, why="wrong")
+    with database.session() as session:
+        assert [row.amount for row in ledger.page(session, acme)] == [-7, 10, 20, 5]
+        assert [row.amount for row in ledger.page(session, acme, order="amount", offset=1, limit=2)] == [5, 10]
+        assert [row.amount for row in ledger.page(session, acme, kind="correction", order="at")] == [-7]
+        for order in ledger.SORTS:
+            assert len(ledger.page(session, acme, order=order)) == 4
+        assert (ledger.count(session, acme), ledger.count(session, acme, kind="topup")) == (4, 3)

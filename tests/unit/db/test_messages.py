@@ -22,9 +22,11 @@ def fill(database: Database, rows: Iterable[dict[str, Any]]) -> None:
         )
 
 
-def found(database: Database, search: Search, limit: int = 100, after: After | None = None) -> list[int]:
+def found(
+    database: Database, search: Search, limit: int = 100, after: After | None = None, *, rising: bool = False
+) -> list[int]:
     with database.session() as session:
-        return [row.id for row in messages.page(session, search, limit, after)]
+        return [row.id for row in messages.page(session, search, limit, after, rising=rising)]
 
 
 ROWS: list[dict[str, Any]] = [
@@ -45,7 +47,7 @@ ROWS: list[dict[str, Any]] = [
         "status": Status.FAILED,
     },
     {"account": "acme", "source": "Acme", "dest": "46700000002", "remote_id": "abc", "status": Status.DELIVERED},
-    {"account": "Acme", "source": "46700000001", "dest": "46700000001"},
+    {"account": "Acme", "source": "46700000001", "dest": "46700000001", "reference": "order 7"},
 ]
 
 
@@ -69,6 +71,11 @@ ROWS: list[dict[str, Any]] = [
         (Search(connector_in="in"), [1]),
         (Search(connector_out="op2"), [2]),
         (Search(statuses=(Status.FAILED, Status.DELIVERED)), [3, 2]),
+        (Search(accounts=("beta", "acme", "nobody")), [3, 2, 1]),
+        (Search(accounts=("beta", "acme"), number="46700000001"), [2, 1]),
+        (Search(accounts=("beta",), account="acme"), []),
+        (Search(accounts=("acme", *(f"other{number}" for number in range(30)))), [3, 1]),
+        (Search(reference="order 7"), [4]),
         (Search(remote_id="abc"), [3]),
         (Search(remote_id="part"), [1]),
         (Search(text="100 %"), [2]),
@@ -83,10 +90,18 @@ def test_all_that_is_given_must_hold(database: Database, search: Search, ids: li
         session.add(MessageBody(id=2, received=DAY + 2 * SECOND, text="all 100 % of it"))
         session.add(MessageBody(id=1, received=DAY, text="100 % of another day"))
     assert found(database, search) == ids
+    assert found(database, search, rising=True) == ids[::-1]
+    with database.session() as session:
+        assert messages.count(session, search) == len(ids)
+        assert messages.count(session, search, 2) == min(len(ids), 3)
 
 
-@pytest.mark.parametrize("search", [Search(), Search(number="46*"), Search(number="46700000001"), Search(dest="46*")])
-def test_pages_join_without_gap_or_repetition(database: Database, search: Search) -> None:
+@pytest.mark.parametrize("rising", [False, True])
+@pytest.mark.parametrize(
+    "search",
+    [Search(), Search(number="46*"), Search(number="46700000001"), Search(dest="46*"), Search(accounts=("", "acme"))],
+)
+def test_pages_join_without_gap_or_repetition(database: Database, search: Search, *, rising: bool) -> None:
     """Also where several messages came in the same microsecond, and where sender and recipient are the same."""
     fill(
         database,
@@ -103,12 +118,33 @@ def test_pages_join_without_gap_or_repetition(database: Database, search: Search
     after = None
     while True:
         with database.session() as session:
-            rows = messages.page(session, search, 3, after)
+            rows = messages.page(session, search, 3, after, rising=rising)
         if not rows:
             break
         pages += [row.id for row in rows]
         after = After.parse(str(messages.place(rows[-1])))
-    assert pages == list(range(20, 0, -1))
+    assert pages == (list(range(1, 21)) if rising else list(range(20, 0, -1)))
+
+
+def test_the_texts_of_a_page(database: Database) -> None:
+    fill(database, ROWS)
+    with database.session() as session:
+        for number in (1, 2, 9):
+            session.add(MessageBody(id=number, received=DAY + number * SECOND, text=f"text {number}"))
+    with database.session() as session:
+        assert messages.texts(session, messages.page(session, Search())) == {1: "text 1", 2: "text 2"}
+        assert messages.texts(session, []) == {}
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("+46700000001", "46700000001"), ("0046700000001", "46700000001"), ("+46 70-000 00 (01)", "46700000001"), ("+467*", "467*"),
+        ("00467*", "467*"), ("4670 000*", "4670000*"), ("ACME Shop", "ACME Shop"), ("A-1", "A-1"), ("*", "*"), ("", ""), ("12.5", "125"),
+    ],
+)  # fmt: skip
+def test_a_number_is_looked_for_as_the_log_has_it(typed: str, kept: str) -> None:
+    assert messages.number(typed) == kept
 
 
 def test_a_page_is_bounded(database: Database) -> None:

@@ -129,8 +129,12 @@ def test_a_migration_goes_up_and_down_with_data_in_every_table(empty: Database, 
         schema.downgrade(empty, before)
         with empty.engine.begin() as connection:
             assert contents(connection, old) == kept
+            if connection.dialect.name != "sqlite":  # rows that name rows of their own table
+                connection.execute(text("SET SESSION foreign_key_checks = 0"))
             for table in reversed(old.sorted_tables):
                 connection.execute(table.delete())
+            if connection.dialect.name != "sqlite":
+                connection.execute(text("SET SESSION foreign_key_checks = 1"))
     schema.upgrade(empty, revision)
     with empty.engine.begin() as connection:
         fill(connection, reflected(connection))

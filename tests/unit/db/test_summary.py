@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import func, insert, select, text
 
-from emg.db import summary
+from emg.db import reports, summary
 from emg.db.engine import Database, DatabaseError
-from emg.db.models import HourlySummary, Purged, RouteLog, Status
-from emg.db.summary import HOUR, KEYS, Dirty
+from emg.db.models import DailySummary, HourlySummary, Purged, RouteLog, Status, SummedDay
+from emg.db.summary import DAY, HOUR, KEYS, Dirty
 from emg.jobs import summary as job
 from tests import log_rows
 from tests.log_rows import NOON, random_rows, row, write
@@ -206,3 +206,126 @@ def test_the_rows_of_the_generator_are_of_every_kind() -> None:
     assert {each["status"] for each in rows} == set(Status)
     assert any(each["refunded"] and each["price"] for each in rows)
     assert log_rows.BASE.keys() <= rows[0].keys()
+
+
+# -- days
+
+MIDNIGHT = NOON.replace(hour=0)
+BYS = (("account",), ("day",), ("month", "status"), ("customer", "network"), ("connector_in", "connector_out"), ())
+
+
+def reported(database: Database, start: dt.datetime, end: dt.datetime, **where: Any) -> list[Any]:
+    with database.session() as session:
+        return [reports.figures(session, start, end, by, where) for by in BYS]
+
+
+def summed(database: Database) -> list[dt.datetime]:
+    with database.session() as session:
+        return list(session.scalars(select(SummedDay.day).order_by(SummedDay.day)))
+
+
+def days_of_log(database: Database, days: int) -> None:
+    write(database, random_rows(200 * days, MIDNIGHT, days * DAY, (1, 2, None)))
+    job.count_past(database)
+
+
+def test_days_that_are_over_say_what_their_hours_say(database: Database) -> None:
+    days_of_log(database, 5)
+    spans = [(MIDNIGHT, MIDNIGHT + 5 * DAY), (NOON, NOON + 3 * DAY), (MIDNIGHT + DAY, MIDNIGHT + 2 * DAY), (NOON, NOON)]
+    before = [reported(database, *span) for span in spans]
+    filtered = reported(database, *spans[0], status=Status.DELIVERED)
+    assert job.sum_days(database, MIDNIGHT + 4 * DAY + HOUR) == "4 days added up"
+    assert summed(database) == [MIDNIGHT + number * DAY for number in range(4)]
+    for span, was in zip(spans, before, strict=True):
+        for by, now, then in zip(BYS, reported(database, *span), was, strict=True):
+            assert now == then, by
+    assert reported(database, *spans[0], status=Status.DELIVERED) == filtered
+    assert job.sum_days(database, MIDNIGHT + 4 * DAY + HOUR) == "0 days added up"
+    with database.session() as session:
+        hours, days = (
+            session.scalar(select(func.count()).select_from(table)) for table in (HourlySummary, DailySummary)
+        )
+    assert hours > days > 0
+
+
+def test_reports_read_the_days_and_not_their_hours(database: Database) -> None:
+    days_of_log(database, 3)
+    job.sum_days(database, MIDNIGHT + 9 * DAY)
+    before = reported(database, MIDNIGHT, MIDNIGHT + 3 * DAY)
+    with database.session() as session:
+        session.execute(text("DELETE FROM hourly_summary"))
+    assert reported(database, MIDNIGHT, MIDNIGHT + 3 * DAY) == before
+
+
+def test_an_hour_that_is_counted_anew_takes_its_day_back(database: Database) -> None:
+    days_of_log(database, 3)
+    job.sum_days(database, MIDNIGHT + 3 * DAY + HOUR)
+    write(database, [row(10**9, NOON + DAY, price=7_000_000)])
+    with database.session() as session:
+        assert summary.summable(session, MIDNIGHT + 3 * DAY + HOUR) == [], "its hour is not counted yet"
+    job.count_past(database)
+    assert summed(database) == [MIDNIGHT, MIDNIGHT + 2 * DAY]
+    by_hours = reported(database, MIDNIGHT, MIDNIGHT + 3 * DAY)
+    assert job.sum_days(database, MIDNIGHT + 3 * DAY + HOUR) == "1 days added up"
+    assert reported(database, MIDNIGHT, MIDNIGHT + 3 * DAY) == by_hours
+
+
+def test_a_day_with_an_hour_to_be_counted_waits(database: Database) -> None:
+    days_of_log(database, 2)
+    with database.session() as session:
+        summary.mark_dirty(session, NOON)
+    job.sum_days(database, MIDNIGHT + 9 * DAY)
+    assert MIDNIGHT not in summed(database)
+    assert MIDNIGHT + DAY in summed(database)
+
+
+def test_days_that_are_too_scattered_are_left_to_their_hours(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days_of_log(database, 5)
+    before = reported(database, MIDNIGHT, MIDNIGHT + 5 * DAY)
+    with database.session() as session:
+        for number in (0, 2, 4):
+            summary.sum_day(session, MIDNIGHT + number * DAY)
+    assert reported(database, MIDNIGHT, MIDNIGHT + 5 * DAY) == before
+    monkeypatch.setattr(reports, "MOST_SPANS", 2)
+    assert reported(database, MIDNIGHT, MIDNIGHT + 5 * DAY) == before
+
+
+def test_a_day_of_which_somebody_counts_an_hour_is_not_added_up(database: Database) -> None:
+    """He has begun before, and finds no mark to take back."""
+    if database.file is not None:
+        pytest.skip("SQLite has one writer at a time")
+    days_of_log(database, 2)
+    write(database, [row(10**9, NOON, price=7_000_000)])
+    (late,) = dirty(database)
+    with database.session() as counting:
+        summary.count_hour(counting, late)
+        with database.session() as session:
+            assert summary.sum_day(session, MIDNIGHT) == -1
+    assert summed(database) == []
+    by_hours = reported(database, MIDNIGHT, MIDNIGHT + 2 * DAY)
+    assert job.sum_days(database, MIDNIGHT + 2 * DAY + HOUR) == "2 days added up"
+    assert reported(database, MIDNIGHT, MIDNIGHT + 2 * DAY) == by_hours
+
+
+def test_a_day_that_is_taken_back_while_a_report_is_read_is_not_lost(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if database.file is not None:
+        pytest.skip("SQLite has one writer at a time")
+    days_of_log(database, 3)
+    job.sum_days(database, MIDNIGHT + 3 * DAY + HOUR)
+    before = reported(database, MIDNIGHT, MIDNIGHT + 3 * DAY)
+    rows = reports._rows
+
+    def meanwhile(days: Any, *more: Any) -> Any:
+        monkeypatch.setattr(reports, "_rows", rows)
+        with database.session() as session:
+            summary.mark_dirty(session, NOON + DAY)
+        job.count_past(database)
+        return rows(days, *more)
+
+    monkeypatch.setattr(reports, "_rows", meanwhile)
+    assert reported(database, MIDNIGHT, MIDNIGHT + 3 * DAY) == before
+    assert MIDNIGHT + DAY not in summed(database)

@@ -4,12 +4,27 @@ import datetime as dt
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.orm import Session
 
 from emg.db import duties, invoices, partitions, retention, settings, summary
 from emg.db.audit import Actor
 from emg.db.engine import Database
-from emg.db.models import AuditLog, Base, HourlySummary, Lease, MessageBody, MessagePart, Purged, RouteLog
+from emg.db.models import (
+    Account,
+    AuditLog,
+    Base,
+    BatchState,
+    HourlySummary,
+    ItemState,
+    Lease,
+    MessageBody,
+    MessagePart,
+    Purged,
+    RouteLog,
+    SendBatch,
+    SendItem,
+)
 from emg.db.traffic import month
 from emg.jobs import retention as job
 from emg.jobs import summary as counting
@@ -196,10 +211,51 @@ def test_a_lease_from_before_the_clock_was_set_back_is_free(database: Database) 
 
 def test_each_table_that_grows_is_somebodys() -> None:
     """Every table is dropped by age here, bounded by what it describes, or kept for ever for a reason."""
-    by_age = {"routelog", "message_part", "message_body", "hourly_summary", "audit_log", "mail"}
+    by_age = {
+        "routelog",
+        "message_part",
+        "message_body",
+        "hourly_summary",
+        "daily_summary",
+        "summed_day",
+        "audit_log",
+        "rule_change",
+        "mail",
+        "web_session",
+        "web_token",
+        "sent_form",
+        "send_batch",
+        "send_item",
+    }
     bounded = {
-        "account", "account_access", "api_key", "blacklist", "connector", "connector_option", "counter", "customer", "dirty_hour", "job_run",
-        "lease", "log_gap", "network", "plugin", "price", "purged", "recorder_position", "revision", "route", "scheduler_job", "setting", "web_user",
+        "account", "account_access", "api_key", "blacklist", "config_version", "connector", "connector_option", "counter", "customer", "dirty_hour", "job_run",
+        "lease", "log_gap", "network", "plugin", "price", "purged", "recorder_position", "revision", "route", "scheduler_job", "saved_report", "setting", "web_user",
     }  # fmt: skip
     books = {"ledger", "invoice", "invoice_line"}
     assert set(Base.metadata.tables) == by_age | bounded | books
+
+
+def test_batches_go_with_the_texts_but_none_that_is_still_sent(database: Database) -> None:
+    old, new = (dt.datetime(2026, 1, day, tzinfo=dt.UTC) for day in (1, 20))
+    with database.session() as session:
+        for made in (old, new):
+            for state in BatchState:
+                account = session.scalar(select(Account.id)) or _account(session)
+                batch = SendBatch(account_id=account, who="x", created=made, state=state, template="x", served=made)
+                session.add(batch)
+                session.flush()
+                session.add(SendItem(batch_id=batch.id, line=1, dest="46", text="x", state=ItemState.SENT))
+    assert job._batches(database, dt.date(2026, 1, 10)) == 3
+    with database.session() as session:
+        left = session.execute(select(SendBatch.state, SendBatch.created)).all()
+        assert {state for state, made in left if made == old} == {BatchState.SENDING, BatchState.PAUSED}
+        assert sum(made == new for _state, made in left) == len(BatchState)
+        assert session.scalar(select(func.count(SendItem.id))) == len(left)
+
+
+def _account(session: Session) -> int:
+    moment = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    made = Account(name="acme", created=moment, updated=moment)
+    session.add(made)
+    session.flush()
+    return made.id
