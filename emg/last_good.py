@@ -12,20 +12,23 @@ import logging
 import os
 import posixpath
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeVar
 
 import msgspec
 
-from emg.config.load import Disk, load, load_text
+from emg.config.faults import ConfigFaults
+from emg.config.load import Disk, load, load_in_part, load_text
 from emg.config.model import ServerConfig
 from emg.errors import EmgError
 
 VARIABLE: Final = "EMG_LAST_GOOD"
 TABLES: Final = ("routes", "prices", "blacklist", "whitelist")
 INDEX: Final = "files.json"
+UNSET: Final = " is not set"
+"""How the fault of a `${NAME}` ends: of the shell, perhaps, and not of the file."""
 LONGEST_FAULTS: Final = 500
 """Characters of them in a log or an alert."""
 
@@ -81,7 +84,7 @@ class LastGood:
 
     def instead(self, path: str | os.PathLike[str], fault: EmgError) -> ServerConfig:
         """The copy's configuration, because of that fault; raises the fault when there is none."""
-        copy = self._read()
+        copy = self.kept()
         if copy is None or self.faults or copy.file != posixpath.normpath(os.fspath(path)):
             raise fault
         try:
@@ -90,8 +93,7 @@ class LastGood:
             )
         except (EmgError, KeyError):  # an older copy, which this version does not take any more
             raise fault from None
-        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(copy.at))
-        self.faults = f"{in_brief(fault)}; it goes on with the copy of {when}"
+        self.faults = f"{in_brief(fault)}; it goes on with the copy of {written(copy.at)}"
         return self._with_tables(config, copy)
 
     def started(self, path: str, start: Callable[[ServerConfig, "LastGood"], T], faulty: type[EmgError]) -> T:
@@ -128,7 +130,8 @@ class LastGood:
 
     # -- the folder
 
-    def _read(self) -> Copy | None:
+    def kept(self) -> Copy | None:
+        """What is kept; None where that can't be read."""
         if self._folder is None:
             return None
         with contextlib.suppress(OSError, msgspec.MsgspecError):
@@ -139,7 +142,7 @@ class LastGood:
         assert self._folder is not None, "asked only with a folder"
         self._folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        before = self._read()
+        before = self.kept()
         tables = {}
         for path in set(table_paths(config)):
             octets = Path(path).read_bytes()
@@ -175,6 +178,42 @@ class LastGood:
         }
         tables = {name: kept(getattr(config, name)) for name in TABLES}
         return replace(config, connectors=connectors, **tables)  # type: ignore[arg-type] # names of keywords that are files
+
+
+def for_asking(
+    path: str | os.PathLike[str], needed: Collection[str], environ: Mapping[str, str] = os.environ
+) -> tuple[ServerConfig, str]:
+    """What a command must know that only asks a program that runs, also while server.cfg has faults: people need it most then.
+
+    `needed`: the keywords of the top that it goes by. With faults they come from the last good copy, which is what runs, or else from the file as far as it
+    can be read. The second is a warning, empty without faults, and where only variables are not set in this shell. Raises ConfigFaults when no way leads to them.
+    """
+    try:
+        return load(path, environ), ""
+    except ConfigFaults as error:
+        faults = error
+    file, spool = posixpath.abspath(os.fspath(path)), ServerConfig().spooldir
+    found: list[tuple[ServerConfig, frozenset[str], str]] = []
+    with contextlib.suppress(ConfigFaults):
+        config, broken = load_in_part(file, environ)
+        spool = config.spooldir
+        found.append((config, broken, "goes by what can be read of it"))
+    folder = environ.get(VARIABLE) or posixpath.join(spool, "last_good")
+    for program in ("watchdog", "gateway"):
+        copy = LastGood(program, {**environ, VARIABLE: folder}).kept()
+        if copy is not None and posixpath.abspath(copy.file) == file and copy.file in copy.texts:
+            config, broken = load_in_part(copy.file, environ, copy.texts, copy.folder)
+            found.insert(0, (config, broken, f"goes by the copy of {written(copy.at)}"))
+    for config, broken, how in found:
+        if not broken & set(needed):
+            known = all(str(fault).endswith(UNSET) for fault in faults.faults)
+            return config, "" if known else f"the configuration has faults: {in_brief(faults)}; this {how}"
+    raise faults
+
+
+def written(at: float) -> str:
+    """A time for people."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
 
 
 def table_paths(config: ServerConfig) -> Iterator[str]:

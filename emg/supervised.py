@@ -6,7 +6,12 @@ killed leaves nobody behind who keeps the spool and the ports from those that th
 SIGUSR2 has the program write a dump: first the Python stacks of all threads, by a handler in C that works whatever the program is busy with, then those of
 all greenlets, as soon as the interpreter comes to it. `dumps_go_to(folder)`, called by who has read the configuration, has each dump be a file
 LOGDIR/dump/PROGRAM.PID.NUMBER.txt, opened beforehand and empty until then; without it they go to stderr. Stacks name functions and lines, no values: there is nothing
-secret in them. The newest `KEPT` dumps are kept. Whatever a disk does, nothing here raises.
+secret in them. The newest `KEPT` dumps are kept.
+
+SIGHUP, which begins new log files and reads the configuration again, would end a program that is not ready for it yet: a program that takes it
+calls `note_hangups()` first, and `hung_up()` it, once its own handler stands, whether there is something to make good.
+
+Whatever a disk does, nothing here raises.
 """
 
 import contextlib
@@ -74,6 +79,16 @@ def begin(program: str) -> None:
     _Dumps.begin()
 
 
+def note_hangups() -> None:
+    """Until the program has its own handler for SIGHUP, note that one came."""
+    signal.signal(signal.SIGHUP, _Hangup.on_signal)
+
+
+def hung_up() -> bool:
+    """Whether SIGHUP came while the program started; asked by who now has a handler for it."""
+    return _Hangup.noted
+
+
 def end() -> None:
     """Leave no empty file behind."""
     _Dumps.leave()
@@ -115,6 +130,16 @@ class StandardError:
                 os.write(2, data)
         except OSError:
             pass  # it stands in the log all the same
+
+
+class _Hangup:
+    """SIGHUP before the program's own handler stands."""
+
+    noted = False
+
+    @classmethod
+    def on_signal(cls, _number: int, _frame: FrameType | None) -> None:
+        cls.noted = True
 
 
 class _Dumps:

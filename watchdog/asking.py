@@ -1,7 +1,7 @@
 """What the gateway and the database say when they are asked. Waits for them; raises EmgError with a sentence."""
 
 import http.client
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any, Final
 
 from sqlalchemy import func, select
@@ -67,18 +67,21 @@ class KeptClient(Client):
 class Details:
     """What the gateway tells of itself beyond its health, as it was learnt at once."""
 
-    __slots__ = ("certificates", "connectors", "status")
+    __slots__ = ("certificates", "connectors", "stamps", "status")
 
     def __init__(
         self,
         status: Mapping[str, Any],
         connectors: tuple[ConnectorFacts, ...] = (),
         certificates: Mapping[str, str] | None = None,
+        stamps: Mapping[str, Set[str]] | None = None,
     ) -> None:
         self.status = status
         self.connectors = connectors
         self.certificates = certificates or {}
         """Path → the connectors that show it."""
+        self.stamps = stamps or {}
+        """Path → which file it was when they read it (`emg.session.tls.stamp_of`)."""
 
 
 def ask_health(client: Client) -> Mapping[str, Any]:
@@ -103,12 +106,15 @@ def ask_details(client: Client) -> Details:
     try:
         connectors = tuple(_connector(row) for row in rows if row.get("progress"))
         shown: dict[str, str] = {}
+        stamps: dict[str, set[str]] = {}
         for row in rows:
             if path := row.get("certificate"):
                 shown[path] = f"{shown[path]}, {row['name']}" if path in shown else f"connector {row['name']}"
+                if stamp := row.get("certificate_stamp"):
+                    stamps.setdefault(path, set()).add(stamp)
     except (KeyError, TypeError, AttributeError) as error:
         raise ControlError(f"what the gateway says of its connectors can't be read: {error!r}", 503) from error
-    return Details(status, connectors, shown)
+    return Details(status, connectors, shown, stamps)
 
 
 def _connector(row: Mapping[str, Any]) -> ConnectorFacts:
@@ -121,6 +127,9 @@ def _connector(row: Mapping[str, Any]) -> ConnectorFacts:
         in_flight=progress["in_flight"],
         finished=progress["finished"],
         patience=progress["answer_seconds"],
+        waiting=progress["waiting"],
+        taken=progress["taken"],
+        unanswered=progress["unanswered"],
         state=state,
         fault=row["last_fault"],
     )

@@ -33,6 +33,7 @@ CHECKS: Final = (
     Check("health", "the gateway says what is wrong: the spool is full, a commit hangs", work.health),
     Check("late", "the gateway's event loop is late, or its regular duties hang", work.late),
     Check("stuck", "a connector is up with messages due, and nothing moves", work.stuck),
+    Check("unanswered", "the far side of a connector answers no message", work.unanswered),
     Check("connectors", "a connector tries to get a session and gets none", work.connectors_down),
     Check("copy", "the gateway runs on the last good copy of its configuration", work.copy),
     Check("outbox", "too many events wait for the log, or the recorder wants somebody to look", work.outbox),

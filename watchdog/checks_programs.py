@@ -153,19 +153,22 @@ def configuration(history: History, facts: Facts, limits: Limits) -> Iterator[Fi
         yield Finding("configuration:faulty", text)
 
 
-def certificates(_history: History, facts: Facts, limits: Limits) -> Iterator[Finding]:
-    """A certificate of ours ends soon, or can't be read."""
+def certificates(history: History, facts: Facts, limits: Limits) -> Iterator[Finding]:
+    """A certificate of ours ends soon, can't be read, or was renewed and is not shown yet."""
     for certificate in facts.certificates:
         key, whose = f"certificate:{certificate.path}", f"the certificate {certificate.path} of {certificate.used_by}"
+        unread = history.lasts(("certificate unread", certificate.path), certificate.unread)
+        ends = history.keep(("certificate ends", certificate.path), None if certificate.unread else certificate.ends)
         if certificate.ends is None:
             if certificate.error:
                 yield Finding(key, f"{whose} can't be read: {certificate.error}")
             continue
-        left = certificate.ends - facts.at
-        if left >= limits.certificate:
-            continue
+        left = ends - facts.at if isinstance(ends, float) else limits.certificate
         severity = Severity.CRITICAL if left < limits.certificate_critical else Severity.WARNING
-        days = abs(left) / 86400
-        yield Finding(
-            key, f"{whose} {f'ends in {days:.1f} days' if left > 0 else f'ended {days:.1f} days ago'}", severity
-        )
+        days = f"{'ends in' if left > 0 else 'ended'} {abs(left) / 86400:.1f} days{'' if left > 0 else ' ago'}"
+        if unread >= limits.certificate_unread:
+            which = f", which {days}" if left < limits.certificate else ""
+            text = f"{whose} was renewed, and the gateway goes on with the old one{which}: emg ctl reload takes the new one"
+            yield Finding(key, text, severity)
+        elif left < limits.certificate:
+            yield Finding(key, f"{whose} {days}", severity)

@@ -125,6 +125,28 @@ def stuck(history: History, facts: Facts, limits: Limits) -> Iterator[Finding]:
             yield Finding(key, text)
 
 
+def unanswered(history: History, facts: Facts, limits: Limits) -> Iterator[Finding]:
+    """The far side of a connector never answers: each message is tried again and again, which looks like work, and none is taken. No restart helps against that."""
+    gateway = _fresh(facts, limits)
+    if gateway is None:
+        return
+    who = gateway.status.get("process")
+    for connector in gateway.connectors:
+        seen = ("taken", connector.name)
+        before = history.keep(seen, None, who)
+        if not isinstance(before, tuple) or before[0] != connector.taken:
+            before = history.keep(seen, (connector.taken, connector.unanswered), who)
+            assert isinstance(before, tuple), "it was just given"
+        tries = connector.unanswered - before[1]
+        seconds = history.lasts(("unanswered", connector.name), bool(tries and connector.waiting), who)
+        if seconds >= limits.unanswered and tries >= limits.unanswered_tries and connector.state != "retrying":
+            text = (
+                f"the far side of connector {connector.name} has taken nothing for {seconds / 60:.0f} minutes:"
+                f" {tries} tries got no answer, and {connector.waiting} messages wait"
+            )
+            yield Finding(f"connector:{connector.name}:unanswered", text)
+
+
 def connectors_down(history: History, facts: Facts, limits: Limits) -> Iterator[Finding]:
     """A connector tries to get a session and gets none."""
     gateway = _fresh(facts, limits)
@@ -168,8 +190,12 @@ def database(history: History, facts: Facts, limits: Limits) -> Iterator[Finding
     if facts.database is None:
         return
     seconds = history.lasts("database", bool(facts.database))
+    losses = history.changed_within("database comes and goes", bool(facts.database), limits.database_flaps_within) // 2
     if seconds >= limits.database:
         yield Finding("database:away", f"{facts.database}, for {seconds:.0f} s")
+    elif losses >= limits.database_flaps:
+        text = f"the database comes and goes: it was away {losses} times within {limits.database_flaps_within:.0f} s"
+        yield Finding("database:away", text)
 
 
 def recorder(history: History, facts: Facts, limits: Limits) -> Iterator[Finding]:

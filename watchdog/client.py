@@ -6,32 +6,28 @@ watchdog of another machine. Every command is a row of `COMMANDS`. Exit codes: 0
 """
 
 import argparse
-import http.client
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple, NoReturn
 
 import msgspec
 
-from emg.config.load import load
 from emg.config.model import ServerConfig
 from emg.control import show
-from emg.control.client import Client, Refused, Unreachable, part
+from emg.control.client import Refused, part
 from emg.control.commands import BadArgument, Call
-from emg.errors import ControlError, EmgError
-from watchdog.door import read_token
-from watchdog.settings import settings
+from emg.control.exits import EXIT_ERROR, EXIT_OK, ended
+from emg.control.watchdog_client import LOCAL, WatchdogClient, read_token, token_of
+from emg.errors import ControlError
+from emg.last_good import for_asking
 
-EXIT_OK, EXIT_ERROR, EXIT_UNREACHABLE, EXIT_ARGUMENT = 0, 1, 4, 5
 DEFAULT_FOLDER: Final = "/etc/emg"
-ANSWER_SECONDS: Final = 30.0
 SERVER_WAIT: Final = 100.0
 """Seconds that one request waits for a deed; for a longer one it is looked at again and again."""
 POLL_SECONDS: Final = 0.5
 WAIT_SECONDS: Final = 300.0
-_LOCAL: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 _DONE: Final = {
     "start": ("runs", "ran already"),
     "stop": ("has stopped", "did not run"),
@@ -52,43 +48,6 @@ ALERTS: show.Columns = (
 LOGS: show.Columns = (
     ("Log", "name"), ("Octets", "size"), ("Older files", "older_files"), ("Written", "at"), ("What it is", "about"),
 )  # fmt: skip
-
-
-class WatchdogClient(Client):
-    """As the gateway's client; raises the same."""
-
-    who = "watchdog"
-
-    def __init__(self, host: str, port: int, token: str, seconds: float = ANSWER_SECONDS) -> None:
-        super().__init__(f"{host} port {port}", seconds)
-        self._address = host, port
-        self._token = token
-
-    def connect(self) -> http.client.HTTPConnection:
-        """A connection that is made at its first request."""
-        return http.client.HTTPConnection(*self._address, timeout=self.seconds)
-
-    def headers(self) -> dict[str, str]:
-        """The token."""
-        return {"Authorization": f"Bearer {self._token}"}
-
-    def rows(self, path: str) -> Iterator[dict[str, Any]]:
-        """The rows of an answer that comes over some time."""
-        connection = self.connect()
-        try:
-            with self._told():
-                connection.request("GET", path, headers=self.headers())
-                response = connection.getresponse()
-                if response.status != http.HTTPStatus.OK:
-                    answer = self._read(response.read(), response.headers.get("Content-Type", ""))
-                    reason = answer.get("error") if isinstance(answer, dict) else None
-                    raise Refused(str(reason or f"the watchdog answered {response.status}"), response.status, answer)
-                while line := response.readline():
-                    yield msgspec.json.decode(line)
-        except msgspec.DecodeError as error:
-            raise Unreachable(f"what answered is no watchdog: {error}") from error
-        finally:
-            connection.close()
 
 
 # -- commands
@@ -324,28 +283,25 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str]) -> int:
     """Run one command; returns the exit code."""
-    try:
-        made = parser()
-        arguments = made.parse_args(argv)
-        if arguments.command not in COMMANDS:
-            made.print_help()
-            return EXIT_OK
-        return COMMANDS[arguments.command].run(Call(arguments, client(arguments)))
-    except BadArgument as error:
-        code, sentence = EXIT_ARGUMENT, str(error)
-    except Unreachable as error:
-        code, sentence = EXIT_UNREACHABLE, str(error)
-    except EmgError as error:
-        code, sentence = EXIT_ERROR, str(error)
-    except KeyboardInterrupt:
-        return 130
-    print(f"emg watchdog: {sentence}", file=sys.stderr)
-    return code
+    return ended("emg watchdog", lambda: _run(argv))
+
+
+def _run(argv: list[str]) -> int:
+    made = parser()
+    arguments = made.parse_args(argv)
+    if arguments.command not in COMMANDS:
+        made.print_help()
+        return EXIT_OK
+    return COMMANDS[arguments.command].run(Call(arguments, client(arguments)))
 
 
 def client(arguments: argparse.Namespace) -> WatchdogClient:
     """For the watchdog that is meant. Raises EmgError."""
-    config = load(arguments.config) if not (arguments.address and arguments.token_file) else None
+    config = None
+    if not (arguments.address and arguments.token_file):
+        config, warning = for_asking(arguments.config, ("WATCHDOG", "WATCHDOG_TOKEN", "SPOOLDIR"))
+        if warning:
+            print(f"emg watchdog: {warning}", file=sys.stderr)
     host, port = _address(arguments.address, config)
     return WatchdogClient(host, port, _token(arguments.token_file, config))
 
@@ -353,7 +309,7 @@ def client(arguments: argparse.Namespace) -> WatchdogClient:
 def _address(given: str | None, config: ServerConfig | None) -> tuple[str, int]:
     if given is None:
         assert config is not None, "loaded where something is missing"
-        return _LOCAL.get(config.watchdog.host, config.watchdog.host), config.watchdog.port
+        return LOCAL.get(config.watchdog.host, config.watchdog.host), config.watchdog.port
     host, _, port = given.rpartition(":")
     if not host or not port.isascii() or not port.isdigit():
         raise BadArgument("--address is HOST:PORT")
@@ -364,5 +320,4 @@ def _token(file: str | None, config: ServerConfig | None) -> str:
     if file is not None:
         return read_token(file)
     assert config is not None, "loaded where something is missing"
-    chosen = settings(config, "")
-    return chosen.token or read_token(chosen.token_file)
+    return token_of(config)

@@ -142,20 +142,6 @@ def token_of(configured: str | None, file: str) -> str:
         raise EmgError(f"the token's file {path} cannot be used: {error.strerror or error}") from error
 
 
-def read_token(file: str) -> str:
-    """The token that a watchdog has left there. Raises EmgError."""
-    path = Path(file)
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")[: LONGEST_TOKEN + 2]
-    except PermissionError as error:
-        raise EmgError(f"{path}: permission denied; only the user of the watchdog may use it") from error
-    except FileNotFoundError as error:
-        raise EmgError(f"there is no token in {path}: no watchdog has run here yet") from error
-    except OSError as error:
-        raise EmgError(f"the token's file {path} cannot be read: {error.strerror}") from error
-    return text.strip()
-
-
 def _read(path: Path) -> str | None:
     """None: there is none that can be trusted; it is made anew."""
     try:

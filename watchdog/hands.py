@@ -20,7 +20,7 @@ from watchdog.model import Act, Action, ProgramFacts
 
 DUMP_SECONDS: Final = 2.0
 LAST_DUMP_SECONDS: Final = 0.5
-"""Before a kill: nobody is served meanwhile."""
+"""Before a kill or a restart: nobody may be served meanwhile."""
 POLL_SECONDS: Final = 0.02
 NUDGES: Final = 2
 PROC: Final = Path("/proc")
@@ -111,9 +111,11 @@ class Hands:
     def _restart(self, action: Action) -> str:
         """A signal, not supervisord's stop and start: had we died between the two, it would stay stopped."""
         self._still(action)
+        dump = self._last_dump(action)
+        self._still(action)
         name = f"SIG{self._stop_signals.get(action.program, 'TERM')}"
         _signal(action.pid, signal.Signals[name])
-        return f"was told to end ({name}); supervisord starts it again"
+        return f"was told to end ({name}), {dump}; supervisord starts it again"
 
     def _kill(self, action: Action) -> str:
         self._still(action)

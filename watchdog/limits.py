@@ -30,6 +30,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """A connector that is up has messages due, and nothing moves: a warning."""
     stuck_restart: float = 180.0
     """… and the gateway is restarted."""
+    unanswered: float = 90.0
+    """A far side has let attempts go unanswered for so long since the first of them, and taken nothing."""
+    unanswered_tries: int = 3
     connector_down: float = 300.0
     """A connector that should have a session has none."""
     stale: float = 15.0
@@ -40,6 +43,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """No job has begun while the database answers."""
     database: float = 10.0
     """The database does not answer."""
+    database_flaps: int = 3
+    """How often it may have come back within `database_flaps_within`."""
+    database_flaps_within: float = 180.0
     down: float = 3.0
     """A program does not run though supervisord is to start it."""
     restarts: int = 3
@@ -70,6 +76,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     certificate: float = 14 * 86400.0
     """Before a certificate's end: a warning."""
     certificate_critical: float = 2 * 86400.0
+    certificate_unread: float = 20.0
+    """A renewed one is not shown: somebody may be about to reload."""
 
 
 def limits_of(config: ServerConfig) -> Limits:

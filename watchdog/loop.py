@@ -33,6 +33,8 @@ SHORTEST_SECONDS: Final = 0.05
 ACTION_SECONDS: Final = 30.0
 DEAF_SECONDS: Final = 10.0
 """Without a whole turn for this long, and four intervals, the watchdog is not well itself."""
+LATE_SECONDS: Final = 1.5
+"""By which it must have been late itself for the log to tell."""
 KEPT: Final = 100
 """Deeds that are remembered."""
 
@@ -229,6 +231,8 @@ class Watchdog:
     def _turn(self) -> None:
         began = time.monotonic()
         late = self._pulse.late()
+        if late >= LATE_SECONDS:
+            log.warning("the watchdog itself was %.1f s late: it was stopped, or had no time of the machine", late)
         facts = self._guarded("probe", lambda: self._look(late), None)
         # what was wrong before is not over because nobody could look
         found = self._guarded("checks", lambda: self._judge(facts), None) if facts is not None else None

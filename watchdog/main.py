@@ -6,6 +6,7 @@ Exit codes of the run: 0 after a stop, 1 when the configuration is wrong.
 import argparse
 from importlib import import_module
 
+from emg import supervised
 from emg.last_good import LastGood
 
 
@@ -23,6 +24,7 @@ def main(argv: list[str]) -> int:
     arguments = parser.parse_args(argv)
     from watchdog.running import run
 
+    supervised.note_hangups()
     last_good = LastGood("watchdog")
     return run(last_good.load(arguments.config), last_good)
 

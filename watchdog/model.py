@@ -83,6 +83,11 @@ class ConnectorFacts(msgspec.Struct, frozen=True):
     """A counter that rises with each message that was sent, refused or put off: progress."""
     patience: float = 0.0
     """Seconds that its far side may take for an answer: so long nothing moves, and nothing is wrong."""
+    waiting: int = 0
+    """All messages of its queue, also those that wait for a time, or are in flight."""
+    taken: int = 0
+    """Counters: what the far side took, and what it never answered."""
+    unanswered: int = 0
     state: str = ""
     """As people are shown it: up, idle, retrying, stopped, held, throttled."""
     fault: str = ""
@@ -130,6 +135,8 @@ class CertificateFacts(msgspec.Struct, frozen=True):
     ends: float | None
     """Seconds since 1970; None when it can't be read."""
     error: str = ""
+    unread: bool = False
+    """The gateway still shows the one that stood here before."""
 
 
 class RecorderFacts(msgspec.Struct, frozen=True):

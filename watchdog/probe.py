@@ -6,7 +6,7 @@ others it takes what they last found. What a part can't find out is None or says
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -85,6 +85,7 @@ class Probe:
             "certificates", self._read_certificates, CERTIFICATE_SECONDS, SLOW_SECONDS, native=True
         )
         self._known_certificates: Mapping[str, str] = {}
+        self._stamps: Mapping[str, Set[str]] = {}
         self._configuration = Part(
             "the configuration", ConfigurationFile(config.file).faults, CONFIGURATION_SECONDS, SLOW_SECONDS, native=True
         )  # fmt: skip
@@ -148,8 +149,9 @@ class Probe:
 
     def _due_parts(self) -> list[Part[Any]]:
         details = self._details.value
-        if details is not None and details.certificates != self._known_certificates:
-            self._known_certificates = details.certificates
+        known = self._known_certificates, self._stamps
+        if details is not None and (details.certificates, details.stamps) != known:
+            self._known_certificates, self._stamps = details.certificates, details.stamps
             self._certificates.soon()
         return self._all_parts()
 
@@ -164,9 +166,8 @@ class Probe:
             for connector in self._config.connectors.values()
             if connector.ssl and connector.ssl_certfile
         }
-        return tuple(
-            sights.read_certificate(path, who) for path, who in (shown | dict(self._known_certificates)).items()
-        )
+        shown |= self._known_certificates
+        return tuple(sights.read_certificate(path, who, self._stamps.get(path, ())) for path, who in shown.items())
 
     # -- what they found
 

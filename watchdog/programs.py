@@ -25,7 +25,7 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     """What supervisord, the API and the shell call it: [a-z]+."""
     summary: str
     arguments: tuple[str, ...]
-    """After `emg`: {config} is the configuration file, {operator} the address of the first connector that sends."""
+    """After `emg`: {config} is the configuration file, {operator} the address of the first connector that sends, {entrance} of the first that customers bind to."""
     order: int
     """Started from the lowest to the highest, stopped from the highest to the lowest, one after the other."""
     stop_seconds: float
@@ -78,6 +78,17 @@ PROGRAMS: Final = (
         name="scheduler", summary="runs the jobs: summaries, mails, invoices, retention", order=40, stop_seconds=25,
         arguments=("scheduler", "-c", "{config}"), needs_database=True, memory=1024,
     ),
+    Program(
+        name="portal", summary="serves the web portal and its REST API", order=50, stop_seconds=10,
+        arguments=("portal", "-c", "{config}"), needs_database=True, memory=1024,
+    ),
+    Program(
+        name="traffic", summary="sends a message now and then, as a customer would", order=60, stop_seconds=10, demo=True,
+        arguments=(
+            "load", "--to", "{entrance}", "--system-id", "trickle", "--password", "demo", "--rate", "0.5", "--duration", "24h", "--reconnect", "--reports",
+            "--quiet", "--senders", "4670:7", "--recipients", "4670:7", "--text", "Live traffic of the demo",
+        ),
+    ),
     # last, so that it stops first: nobody starts again what is just being stopped
     Program(
         name="watchdog", summary="looks after the others, tells people, answers on its API", order=90, stop_seconds=10,
@@ -90,7 +101,7 @@ BY_NAME: Final = {program.name: program for program in PROGRAMS}
 
 def chosen(config: ServerConfig, *, demo: bool = False) -> list[Program]:
     """The rows that there is a use for, in the order of their start."""
-    simulated = demo and operator_address(config) is not None
+    simulated = demo and operator_address(config) is not None and entrance_address(config) is not None
     rows = [
         program
         for program in PROGRAMS
@@ -101,8 +112,16 @@ def chosen(config: ServerConfig, *, demo: bool = False) -> list[Program]:
 
 def operator_address(config: ServerConfig) -> Endpoint | None:
     """Where the demo's operator has to listen: the first address of the first connector that sends."""
-    sending = (connector for connector in config.connectors.values() if connector.type is ConnectorType.OUTGOING)
-    return next((connector.address[0] for connector in sending), None)
+    return _address(config, ConnectorType.OUTGOING)
+
+
+def entrance_address(config: ServerConfig) -> Endpoint | None:
+    """Where the demo's customers bind: the first address of the first connector that receives."""
+    return _address(config, ConnectorType.INCOMING)
+
+
+def _address(config: ServerConfig, kind: ConnectorType) -> Endpoint | None:
+    return next((connector.address[0] for connector in config.connectors.values() if connector.type is kind), None)
 
 
 def stop_limit(config: ServerConfig, *, demo: bool = False) -> float:

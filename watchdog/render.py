@@ -23,7 +23,7 @@ from emg.config.load import load
 from emg.config.model import ServerConfig
 from emg.errors import EmgError
 from emg.last_good import VARIABLE, LastGood
-from watchdog.programs import Program, chosen, open_files, operator_address
+from watchdog.programs import Program, chosen, entrance_address, open_files, operator_address
 
 SOCKET: Final = "supervisor.sock"
 """Beside the gateway's control socket."""
@@ -142,7 +142,11 @@ def _program(program: Program, config: ServerConfig, place: Place) -> str:
 
 
 def _command(program: Program, config: ServerConfig, place: Place) -> str:
-    known = {"{config}": place.config, "{operator}": str(operator_address(config) or "")}
+    known = {
+        "{config}": place.config,
+        "{operator}": str(operator_address(config) or ""),
+        "{entrance}": str(entrance_address(config) or ""),
+    }
     return shlex.join([*place.emg, *(known.get(word, word) for word in program.arguments)])
 
 
@@ -176,7 +180,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument(
         "--user", default="", help="whom supervisord becomes when root starts it (default: nobody else)"
     )
-    parser.add_argument("--demo", action="store_true", help="with the simulated operator")
+    parser.add_argument("--demo", action="store_true", help="with the simulated operator, and some traffic")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write it there, and make the folders that it needs")
     arguments = parser.parse_args(argv)
     config = configured(arguments.config) if arguments.write else load(arguments.config)

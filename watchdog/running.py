@@ -29,13 +29,13 @@ from watchdog.channels import Channels
 from watchdog.events import Event, Listener, ListenerError
 from watchdog.hands import Hands
 from watchdog.healing import Healing
-from watchdog.limits import Limits
+from watchdog.limits import limits_of
 from watchdog.loop import Watchdog
 from watchdog.memory import Memory
 from watchdog.probe import Probe
 from watchdog.programs import PROGRAMS
 from watchdog.render import socket_path
-from watchdog.settings import Settings, settings
+from watchdog.settings import settings
 from watchdog.supervisor import Supervisor, SupervisorError
 
 HANG_SECONDS: Final = 30.0
@@ -54,6 +54,8 @@ def run(config: ServerConfig, last_good: LastGood) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             gevent.signal_handler(number, running.watchdog.stop)
         gevent.signal_handler(signal.SIGHUP, file.reopen)
+        if supervised.hung_up():
+            file.reopen()
         last_good.up(config)
         running.serve(pipes)
     finally:
@@ -96,7 +98,7 @@ class Running:
         signals = {program.name: program.stop_signal for program in PROGRAMS}
         self.watchdog = Watchdog(
             self._probe,
-            checks.watching(limits(config, chosen)),
+            checks.watching(limits_of(config)),
             healing,
             Hands(supervisor, Path(config.logdir) / supervised.FOLDER, signals, os.getppid()) if supervisord else None,
             self._book,
@@ -159,16 +161,3 @@ def answers(supervisor: Supervisor) -> bool:
     except SupervisorError:
         return False
     return True
-
-
-def limits(config: ServerConfig, chosen: Settings) -> Limits:
-    """What the checks compare with, of this configuration."""
-    memory = {program.name: program.memory << 20 for program in PROGRAMS} | dict(chosen.memory)
-    return Limits(
-        patience=chosen.patience,
-        start_patience=chosen.start_patience,
-        stop_patience=max(program.stop_limit(config) for program in PROGRAMS) + 30.0,
-        memory=memory,
-        disk=chosen.disk_percent / 100,
-        certificate=chosen.certificate_seconds,
-    )

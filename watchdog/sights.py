@@ -9,7 +9,7 @@ import datetime as dt
 import os
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -18,6 +18,7 @@ import msgspec
 from emg.errors import EmgError
 from emg.recorder.standing import FILE as RECORDER_FILE
 from emg.recorder.standing import Standing
+from emg.session.tls import stamp_of
 from watchdog.model import CertificateFacts, DiskFacts, RecorderFacts
 
 TICKS: Final = os.sysconf("SC_CLK_TCK")
@@ -106,8 +107,12 @@ def read_recorder(folder: str) -> RecorderFacts:
     return RecorderFacts(said.process, said.at, said.position, said.last, said.lag_events, said.lag_seconds, said.error)
 
 
-def read_certificate(path: str, used_by: str) -> CertificateFacts:
-    """The certificate that ends first of those in a PEM file: with one of the chain the whole chain is over. Never raises."""
+def read_certificate(path: str, used_by: str, stamps: Collection[str] = ()) -> CertificateFacts:
+    """The certificate that ends first of those in a PEM file: with one of the chain the whole chain is over. Never raises.
+
+    `stamps`: which file it was when the gateway read it.
+    """
+    unread = any(stamp != stamp_of(path) for stamp in stamps)
     try:
         ends = [_ends(der) for der in _certificates(_read(path).decode("latin-1"))]
     except OSError as error:
@@ -116,7 +121,7 @@ def read_certificate(path: str, used_by: str) -> CertificateFacts:
         return CertificateFacts(path, used_by, None, "it is damaged")
     if not ends:
         return CertificateFacts(path, used_by, None, "there is none in that file")
-    return CertificateFacts(path, used_by, min(ends))
+    return CertificateFacts(path, used_by, min(ends), unread=unread)
 
 
 def _read(path: str) -> bytes:

@@ -93,11 +93,23 @@ def test_the_watchdogs_own_death_changes_nothing_for_the_others(stack):
     assert now == before
 
 
-def test_a_watchdog_that_was_frozen_blames_nobody(stack):
+def test_a_watchdog_that_was_frozen_goes_on(stack):
     before = stack.pids()
     os.kill(before["watchdog"], signal.SIGSTOP)
+    stack.wait_for_log(f"the watchdog (process {before['watchdog']}) was stopped by a signal", "supervisord.log")
+    stack.wait_for_log("the watchdog itself was")
+    assert stack.pids() == before
+
+
+def test_a_watchdog_that_was_frozen_for_long_blames_nobody(stack):
+    before = stack.pids()
+    assert stack.process is not None
+    both = [stack.process.pid, before["watchdog"]]  # else supervisord would have it go on
+    for pid in both:
+        os.kill(pid, signal.SIGSTOP)
     time.sleep(5)  # longer than its patience
-    os.kill(before["watchdog"], signal.SIGCONT)
+    for pid in both:
+        os.kill(pid, signal.SIGCONT)
     time.sleep(4)
     assert stack.pids() == before
 

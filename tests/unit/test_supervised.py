@@ -100,6 +100,12 @@ BUSY = """
     def wait_for_ever(secret):
         gevent.sleep(60)
 
+    def idle():
+        # by steps: a signal just before the loop begins to wait is seen when it wakes, as in our programs, which never sleep long
+        print("up", flush=True)
+        while True:
+            gevent.sleep(0.1)
+
     def spin():
         print("up", flush=True)
         while True:
@@ -147,7 +153,7 @@ def test_a_spinning_program_says_where_and_what_its_greenlets_wait_for(tmp_path,
 
 
 def test_each_dump_is_a_file_and_the_program_goes_on(tmp_path, started):
-    program = started(BUSY.format(doing="print('up', flush=True); gevent.sleep(60)"), str(tmp_path))
+    program = started(BUSY.format(doing="idle()"), str(tmp_path))
     for count in (1, 2, 3):
         eventually(lambda count=count: (tmp_path / "dump" / f"busy.{program.pid}.{count}.txt").exists())
         asked(program, tmp_path, "greenlets wait", count)
@@ -193,7 +199,7 @@ def test_the_newest_dumps_are_kept_and_empty_ones_of_the_dead_are_not(tmp_path, 
 
 def test_a_folder_that_can_not_be_used_stops_nobody(tmp_path, started):
     (tmp_path / "dump").write_text("in the way")
-    program = started(BUSY.format(doing="print('up', flush=True); gevent.sleep(60)"), str(tmp_path))
+    program = started(BUSY.format(doing="idle()"), str(tmp_path))
     program.send_signal(signal.SIGUSR2)
     assert program.stderr is not None
     assert any("greenlets wait" in line for line in iter(program.stderr.readline, ""))
@@ -221,6 +227,23 @@ def test_only_who_is_supervised_has_patience(monkeypatch):
     assert supervised.patience() == 0.0
     monkeypatch.setenv("SUPERVISOR_ENABLED", "1")
     assert supervised.patience() == supervised.PATIENCE_SECONDS
+
+
+def test_a_hangup_during_the_start_is_made_good_and_ends_nobody(started):
+    program = started("""
+        import os, signal, sys
+        from emg import supervised
+        supervised.note_hangups()
+        os.kill(os.getpid(), signal.SIGHUP)
+        heard = []
+        signal.signal(signal.SIGHUP, lambda *_: heard.append("own"))
+        print("early" if supervised.hung_up() else "nothing", flush=True)
+        os.kill(os.getpid(), signal.SIGHUP)
+        print(*heard, flush=True)
+    """)
+    assert program.line == "early"
+    assert program.stdout.read().strip() == "own"
+    assert program.wait(SECONDS) == 0
 
 
 def test_lines_for_the_supervisor_are_never_waited_for(started):

@@ -5,41 +5,19 @@ import logging
 import re
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import gevent
-import pytest
 
 from emg.config.load import load_text
-from tests.watchdog_site import TOKEN, FakeWatchdog, Site
+from tests.watchdog_site import AUTHORIZED, ROUTES, TOKEN, FakeWatchdog, Site, shown
 from watchdog import api as api_module
 from watchdog import log_following, program_control
 from watchdog.api import TABLE, TROUBLE, Api
 from watchdog.model import Finding, Severity
 from watchdog.programs import BY_NAME
 from watchdog.supervisor import SupervisorUnreachable
-
-AUTHORIZED = f"Authorization: Bearer {TOKEN}\r\n".encode()
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    running = Site(tmp_path)
-    yield running
-    running.api.stop()
-
-
-def shown(route: Any, name: str = "gateway") -> str:
-    path = route.shown or route.pattern
-    return path.replace("<name>", "general" if path.startswith("/logs") else name)
-
-
-ROUTES = pytest.mark.parametrize(
-    "route", TABLE.routes, ids=lambda route: f"{route.method} {route.shown or route.pattern}"
-)
-
 
 # -- the table
 

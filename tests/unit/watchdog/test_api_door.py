@@ -5,7 +5,6 @@ import logging
 import re
 import stat
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,32 +12,14 @@ import gevent
 import pytest
 
 from emg.config.load import load_text
+from emg.control.watchdog_client import read_token
 from emg.errors import ControlError, EmgError
-from tests.watchdog_site import TOKEN, Site
+from tests.watchdog_site import AUTHORIZED, ROUTES, TOKEN, Site, shown
 from watchdog import api as api_module
 from watchdog import door as door_module
 from watchdog.api import TABLE
-from watchdog.door import Complaints, Door, read_token, token_of
+from watchdog.door import Complaints, Door, token_of
 from watchdog.settings import settings
-
-AUTHORIZED = f"Authorization: Bearer {TOKEN}\r\n".encode()
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    running = Site(tmp_path)
-    yield running
-    running.api.stop()
-
-
-def shown(route: Any, name: str = "gateway") -> str:
-    path = route.shown or route.pattern
-    return path.replace("<name>", "general" if path.startswith("/logs") else name)
-
-
-ROUTES = pytest.mark.parametrize(
-    "route", TABLE.routes, ids=lambda route: f"{route.method} {route.shown or route.pattern}"
-)
 
 
 @ROUTES

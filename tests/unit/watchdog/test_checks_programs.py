@@ -42,6 +42,7 @@ def test_limits_follow_the_configuration() -> None:
     )
     assert (usual.disk, usual.disk_critical, usual.patience) == (0.8, 0.95, 2.5)
     assert usual.memory["gateway"] == PROGRAMS["gateway"].memory << 20
+    assert limits_of(ServerConfig(watchdog_patience=7.0)).patience == 7.0
     assert (chosen.disk, chosen.disk_critical) == (0.97, 0.97), "critical is never below the warning"
     assert (chosen.memory["recorder"], chosen.memory["gateway"]) == (5, usual.memory["gateway"])
     assert (chosen.certificate, chosen.certificate_critical) == (3600.0, 3600.0)
@@ -237,6 +238,33 @@ def test_certificates(days: float, severity: Severity | None, words: str) -> Non
     found = Watch().given(certificates=(certificate,)).found(1)
     assert [finding.severity for finding in found.values()] == ([severity] if severity else [])
     assert all(words in finding.text and "connector op" in finding.text for finding in found.values())
+
+
+def shows(watch: Watch, seconds: float, days: float, *, unread: bool = False) -> str:
+    """What is said of a certificate that ends then."""
+    certificate = CertificateFacts("/tls/op.pem", "connector op", EPOCH + days * 86400, unread=unread)
+    found = watch.given(certificates=(certificate,)).found(seconds)
+    return "; ".join(f"{each.severity.value}: {each.text}" for each in found.values())
+
+
+def test_a_renewed_certificate_that_nobody_reads() -> None:
+    """What counts is the one that is shown, and that ends whatever stands in the file."""
+    watch, whose = Watch(), "the certificate /tls/op.pem of connector op"
+    assert shows(watch, 1, 1.5) == f"critical: {whose} ends in 1.5 days"
+    assert shows(watch, 19, 300, unread=True) == f"critical: {whose} ends in 1.5 days", "it is not over"
+    told = shows(watch, 3, 300, unread=True)
+    assert told.startswith(
+        f"critical: {whose} was renewed, and the gateway goes on with the old one, which ends in 1.5 days: "
+    )
+    assert told.endswith("emg ctl reload takes the new one")
+    assert shows(watch, 1, 300) == ""
+
+
+def test_a_certificate_that_was_renewed_in_good_time() -> None:
+    watch = Watch()
+    assert shows(watch, 5, 100) == shows(watch, 19, 300, unread=True) == ""
+    assert shows(watch, 2, 300, unread=True).startswith("warning: ")
+    assert shows(Watch(), 25, 300, unread=True).startswith("warning: "), "also when the old one was never seen"
 
 
 def test_a_certificate_that_cannot_be_read() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.watchdog.looks import EPOCH, Watch, changed, connector, health, program, recorder
 from watchdog.checks import Limits
-from watchdog.model import Cure, Severity
+from watchdog.model import Cure, Finding, Severity
 
 # -- a gateway that does not answer
 
@@ -242,6 +242,40 @@ def test_a_gateway_that_drains_has_no_connectors_to_be_stuck() -> None:
     assert Watch().gateway("stopping", connectors=(connector(due=3),)).found(100) == {}
 
 
+def tried(watch: Watch, seconds: float, **given: Any) -> dict[str, Finding]:
+    return dict(watch.gateway(connectors=(connector(**({"waiting": 40} | given)),)).found(seconds))
+
+
+def test_a_far_side_that_never_answers_is_told_however_often_it_is_tried_again() -> None:
+    """Each attempt ends after OPTIMEOUT, and another begins: that moves, and no message is taken."""
+    watch = Watch()
+    assert tried(watch, 31, due=26, in_flight=14, finished=0) == {}
+    assert tried(watch, 30, due=12, in_flight=14, finished=14, unanswered=14) == {}
+    assert tried(watch, 59, due=0, in_flight=12, finished=28, unanswered=28) == {}
+    found = tried(watch, 2, due=0, in_flight=14, finished=40, unanswered=40)["connector:op:unanswered"]
+    assert (found.severity, found.cure, found.program) == (Severity.WARNING, Cure.NONE, "")
+    assert (
+        found.text
+        == "the far side of connector op has taken nothing for 2 minutes: 40 tries got no answer, and 40 messages wait"
+    )
+    assert tried(watch, 1, unanswered=40, taken=1) == {}
+    assert tried(watch, 100, unanswered=40, taken=1) == {}
+
+
+@pytest.mark.parametrize("given", [{"unanswered": 2}, {"waiting": 0}, {"state": "retrying"}])
+def test_what_is_no_mute_far_side(given: dict[str, Any]) -> None:
+    """Two tries may be chance, an empty queue nobody's trouble, and who has no session can't answer."""
+    watch = Watch()
+    tried(watch, 1)
+    assert "connector:op:unanswered" not in tried(watch, 200, **({"unanswered": 9} | given))
+
+
+def test_answers_that_got_lost_between_others_are_no_mute_far_side() -> None:
+    watch = Watch()
+    for number in range(20):
+        assert tried(watch, 20, unanswered=5 * number, taken=number) == {}
+
+
 def test_a_connector_without_a_session() -> None:
     watch = at_work()
     watch.look()
@@ -276,6 +310,17 @@ def test_a_database_that_does_not_answer() -> None:
     assert (found.severity, found.cure) == (Severity.WARNING, Cure.NONE)
     assert watch.given(database="").found(1) == {}
     assert Watch().given(database=None).found(100) == {}
+
+
+def test_a_database_that_comes_and_goes_faster_than_it_is_away_for_long() -> None:
+    watch = Watch().given(database="")
+    for times in (1, 2, 3):
+        assert watch.given(database="").found(5) == {}
+        assert watch.given(database="away").found(5) == {}, times
+    found = watch.given(database="").found(1)
+    assert [(each.key, each.severity) for each in found.values()] == [("database:away", Severity.WARNING)]
+    assert "3 times within 180 s" in found["database:away"].text
+    assert watch.given(database="").found(180) == {}
 
 
 def logging(**given: Any) -> Watch:

@@ -87,9 +87,12 @@ def test_a_frozen_program_goes_on(hands, program):
     becomes(program.pid, "S", "R")
 
 
-def test_a_restart_is_its_stop_signal_alone(hands, program):
-    assert "SIGTERM" in hands.carry_out(action(Act.RESTART, program.pid))
+def test_a_restart_is_its_stop_signal_after_a_dump(hands, program, tmp_path):
+    outcome = hands.carry_out(action(Act.RESTART, program.pid))
     assert program.wait(5) == -signal.SIGTERM
+    dump = tmp_path / f"gateway.{program.pid}.1.txt"
+    assert dump.read_text() == "stacks"
+    assert outcome == f"was told to end (SIGTERM), what it did is in {dump}; supervisord starts it again"
 
 
 def test_a_restart_with_another_stop_signal(supervisord, program, tmp_path):
@@ -107,10 +110,11 @@ def test_a_kill_comes_after_a_dump(hands, program, tmp_path, supervisord):
     assert supervisord.asked > 3, "supervisord was woken up"
 
 
+@pytest.mark.parametrize(("act", "number"), [(Act.KILL, signal.SIGKILL), (Act.RESTART, signal.SIGTERM)])
 @pytest.mark.parametrize("program", ["deaf", "silent"], indirect=True)
-def test_a_kill_does_not_wait_for_a_dump_that_does_not_come(hands, program):
-    assert "without a dump" in hands.carry_out(action(Act.KILL, program.pid))
-    assert program.wait(5) == -signal.SIGKILL
+def test_nobody_waits_for_a_dump_that_does_not_come(hands, program, act, number):
+    assert "without a dump" in hands.carry_out(action(act, program.pid))
+    assert program.wait(5) == -number
 
 
 def test_a_kill_is_done_even_if_supervisord_is_gone_right_after_it(hands, program, supervisord, monkeypatch):

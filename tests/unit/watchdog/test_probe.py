@@ -25,6 +25,7 @@ from emg.db.engine import Database
 from emg.db.models import JobRun
 from emg.errors import EmgError
 from emg.recorder.standing import Shown, Standing
+from emg.session.tls import stamp_of
 from tests.certificates import DAY, Authority
 from tests.engines import SmallGateway
 from watchdog import asking, sights
@@ -206,6 +207,17 @@ def test_the_end_of_a_certificate(tmp_path: Path) -> None:
         found = sights.read_certificate(path, "connector op")
         assert (found.path, found.used_by, found.error) == (path, "connector op", "")
         assert found.ends == pytest.approx(time.time() + days * 86400, abs=60)
+
+
+def test_a_certificate_that_the_gateway_has_not_read_yet(tmp_path: Path) -> None:
+    path = Authority(tmp_path).issue("op").cert
+    stamp = stamp_of(path)
+    assert not sights.read_certificate(path, "connector op", {stamp}).unread
+    Authority(tmp_path).issue("op")
+    assert sights.read_certificate(path, "connector op", {stamp}).unread
+    assert sights.read_certificate(path, "connector op", {stamp, stamp_of(path)}).unread, "one of them has not"
+    assert not sights.read_certificate(path, "connector op").unread, "nobody has said which"
+    assert stamp_of(str(tmp_path / "none")) == ""
 
 
 @pytest.mark.parametrize(
@@ -439,7 +451,7 @@ def test_the_certificates_of_the_configuration_are_looked_at(tmp_path: Path) -> 
 
 
 def test_two_connectors_may_show_the_same_certificate() -> None:
-    row = {"progress": None, "certificate": "/c.pem"}
+    row = {"progress": None, "certificate": "/c.pem", "certificate_stamp": "1"}
 
     class Client:
         path = "x"
@@ -447,7 +459,9 @@ def test_two_connectors_may_show_the_same_certificate() -> None:
         def get(self, path: str) -> Any:
             return {"connectors": [row | {"name": "a"}, row | {"name": "b"}]} if path == "/connectors" else {}
 
-    assert asking.ask_details(Client()).certificates == {"/c.pem": "connector a, b"}  # type: ignore[arg-type]
+    details = asking.ask_details(Client())  # type: ignore[arg-type]
+    assert details.certificates == {"/c.pem": "connector a, b"}
+    assert details.stamps == {"/c.pem": {"1"}}
 
 
 HANGING = """

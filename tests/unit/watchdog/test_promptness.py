@@ -25,7 +25,7 @@ def sockets():
 
 
 def make(sockets):
-    return promptness.make(SimpleNamespace(options=SimpleNamespace(get_socket_map=lambda: sockets)))
+    return promptness.make(SimpleNamespace(options=SimpleNamespace(get_socket_map=lambda: sockets), process_groups={}))
 
 
 def rounds(waker: promptness.Waker) -> int:

@@ -9,8 +9,6 @@ import pytest
 import app
 from emg.config.model import ServerConfig
 from watchdog import main, running
-from watchdog.programs import PROGRAMS
-from watchdog.settings import settings
 
 ROOT = Path(app.__file__).parent
 
@@ -56,17 +54,6 @@ def test_where_supervisord_is(monkeypatch):
     assert running.supervisord_socket(config) == "/run/other.sock"
     monkeypatch.setenv("SUPERVISOR_SERVER_URL", "http://127.0.0.1:9001")
     assert running.supervisord_socket(config) == "/run/emg/supervisor.sock"
-
-
-def test_the_limits_are_the_tables_and_the_configurations():
-    config = ServerConfig(
-        watchdog_memory=(("gateway", 5 << 20),), watchdog_patience=7.0, watchdog_disk=90, draintime=100
-    )
-    limits = running.limits(config, settings(config, "host"))
-    table = {program.name: program.memory << 20 for program in PROGRAMS}
-    assert limits.memory == {**table, "gateway": 5 << 20}
-    assert (limits.patience, limits.disk) == (7.0, 0.9)
-    assert limits.stop_patience > 100, "longer than any orderly stop"
 
 
 def test_help_and_the_words_of_commands(capsys):
