@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: help setup run test lint format bench fuzz faults soak docs lock clean
+.PHONY: help setup run test lint format bench fuzz faults soak machine-test pictures docs lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -19,12 +19,17 @@ help: ## list the targets
 	@scripts/setup.sh requirements-dev.lock
 	@touch $@
 
-setup: .venv/.for-use ## make .venv with the command emg
+# What the portal's pages are made of, from npm.
+portal/static/vendor: portal/frontend/package-lock.json scripts/frontend.sh .venv/.for-use
+	@scripts/frontend.sh
+	@touch $@
 
-run: .venv/.for-use ## start the whole product with demo data and a simulated operator
+setup: .venv/.for-use portal/static/vendor ## make .venv with the command emg
+
+run: setup ## start the whole product with demo data and a simulated operator
 	@exec $(BIN)/emg demo
 
-test: .venv/.for-work ## run all tests
+test: .venv/.for-work portal/static/vendor ## run all tests
 	@scripts/test.sh
 
 lint: .venv/.for-work ## check format, style, types, layers, scripts
@@ -33,20 +38,23 @@ lint: .venv/.for-work ## check format, style, types, layers, scripts
 format: .venv/.for-work ## bring the code into its format
 	@$(BIN)/ruff check --quiet --fix-only . && $(BIN)/ruff format .
 
-bench: .venv/.for-work ## measure what things cost
+bench: .venv/.for-work portal/static/vendor ## measure what things cost
 	@scripts/bench.sh
 
 fuzz: .venv/.for-work ## feed random bytes and values, round after round for FUZZ_SECONDS (300)
 	@scripts/fuzz.sh
 
-faults: .venv/.for-work ## do each fault to the whole product, and measure how long until all is well
+faults: .venv/.for-work portal/static/vendor ## do each fault to the whole product, and measure how long until all is well
 	@scripts/faults.sh
 
-soak: .venv/.for-work ## the long crash and load tests
+soak: .venv/.for-work portal/static/vendor ## the long crash and load tests
 	@$(BIN)/pytest -m soak tests
 
-machine-test: .venv/.for-work ## the systemd unit on a booted machine (as root)
+machine-test: .venv/.for-work portal/static/vendor ## the systemd unit on a booted machine (as root)
 	@scripts/packages.sh systemd-container && $(BIN)/pytest -m machine tests/provision
+
+pictures: .venv/.for-work portal/static/vendor ## take a picture of every page of the portal
+	@scripts/pictures.sh
 
 docs: .venv/.for-work ## write the generated documents anew
 	@scripts/docs.sh
@@ -55,5 +63,5 @@ lock: .venv/.for-use ## compute the lock files from pyproject.toml
 	@scripts/lock.sh
 
 clean: ## remove what was made, but not var/, where messages may be
-	@rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf portal/static/vendor portal/frontend/node_modules .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

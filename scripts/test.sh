@@ -6,13 +6,14 @@ cd "$(dirname "$0")/.." || exit
 
 # bearerbox and smsbox are the foreign peers of tests/integration; tests/databases.py starts a MariaDB server of its own.
 # The fonts are for invoices as PDF, poppler-utils reads them back.
-scripts/packages.sh kannel mariadb-server fonts-dejavu-core fonts-droid-fallback poppler-utils || exit 1
+# tests/browser opens the portal in Chromium.
+scripts/packages.sh chromium kannel mariadb-server fonts-dejavu-core fonts-droid-fallback poppler-utils || exit 1
 
 failed=0
-.venv/bin/pytest --numprocesses auto tests --ignore tests/durability --ignore tests/faults --ignore tests/integration "$@" || failed=1
+.venv/bin/pytest --numprocesses auto tests --ignore tests/durability --ignore tests/faults --ignore tests/integration --ignore tests/browser "$@" || failed=1
 
 serial=()
-for folder in tests/durability tests/faults tests/integration; do
+for folder in tests/durability tests/faults tests/integration tests/browser; do
     [ -z "$(find "$folder" -name 'test_*.py' -print -quit 2>/dev/null)" ] || serial+=("$folder")
 done
 if [ ${#serial[@]} -gt 0 ]; then

@@ -1,0 +1,1 @@
+"""How the traffic goes now, and in the last hours."""

@@ -1,0 +1,1 @@
+"""Invoices: drafts prepared from the log, previewed, issued, credited, taken away as files."""

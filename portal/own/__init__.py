@@ -1,0 +1,1 @@
+"""One's own page: password, second factor, where one is logged in."""

@@ -1,0 +1,1 @@
+"""Who may log in: invited, changed, locked; and who changed what."""

@@ -1,0 +1,1 @@
+"""The price table: rows, import and export, history; customers see what they pay."""

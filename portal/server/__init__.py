@@ -1,0 +1,1 @@
+"""The machine room: programs, health, logs, the configuration, settings, licences."""
