@@ -39,6 +39,7 @@ PROGRAMS = {
     "scheduler": Program(
         "emg.jobs.scheduler", True, "run the jobs: summaries, mails, invoices, retention", lasting=True
     ),
+    "portal": Program("portal.main", True, "serve the web portal and its REST API", lasting=True),
     "watchdog": Program(
         "watchdog.main", True, "look after the programs, or ask who does; `emg watchdog --help`", lasting=True
     ),
@@ -62,7 +63,7 @@ PROGRAMS = {
     "db": Program("emg.shell.db", False, "make the database's tables, bring them up to date, look at them"),
     "ctl": Program("emg.control.ctl", False, "ask a running gateway, or change what it does"),
     "send": Program("emg.tools.send", False, "send one message and wait for its report"),
-    "load": Program("emg.tools.load", True, "send many messages and measure"),
+    "load": Program("emg.tools.load", True, "send many messages and measure", lasting=True),
     "sink": Program("emg.tools.sink", True, "be a simulated operator", lasting=True),
     "pdu": Program("emg.tools.pdu", False, "decode a PDU given in hex"),
     "demo": Program("emg.tools.demo", False, "the whole product with demo data and a simulated operator"),

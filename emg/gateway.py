@@ -12,7 +12,6 @@ import logging
 import os
 import resource
 import signal
-import ssl
 import sys
 import time
 from collections import deque
@@ -28,7 +27,7 @@ from emg.config.load import load
 from emg.config.model import ConnectorConfig, ServerConfig
 from emg.connectors.smpp.incoming import IncomingConnector
 from emg.connectors.smpp.outgoing import OutgoingConnector, OutgoingSession
-from emg.connectors.smpp.rehearsal import rehearse
+from emg.connectors.smpp.rehearsal import rehearse, show
 from emg.control.server import ControlServer
 from emg.engine import native, table_files
 from emg.engine.engine import Engine, build, resume
@@ -40,8 +39,9 @@ from emg.engine.upkeep import Upkeep
 from emg.errors import ControlError, EmgError
 from emg.last_good import LastGood
 from emg.rules.retry import RetryScheme
+from emg.session.tls import Context
 from emg.spool.opening import open_spool
-from emg.supervised import patience
+from emg.supervised import hung_up, note_hangups, patience
 from emg.table_feed import TableFeed
 
 SWITCH_SECONDS = 0.001
@@ -234,15 +234,14 @@ class Gateway:
             contexts = self._rehearse(made, file)
             self._file, self._files = file, files
             self._swap(made)
-            for name in contexts.keys() & self.connectors.keys():
-                self.connectors[name].tls = contexts[name]
+            renewed = show(self.connectors, contexts)
         self._catch_up()
-        told = summary(made.changes) | self.feed.wait(look)
+        told = summary(made.changes) | {"certificates_renewed": renewed} | self.feed.wait(look)
         self._catch_up()  # what the tables asked for meanwhile
         self.last_good.up(self._file, native.run, reloaded=True)
         return told
 
-    def _rehearse(self, made: Assembled, file: ServerConfig) -> dict[str, ssl.SSLContext | None]:
+    def _rehearse(self, made: Assembled, file: ServerConfig) -> dict[str, Context | None]:
         """Try what the connectors of the file need, before anything is changed. Raises EmgError."""
         changes = made.changes
         to_start = {
@@ -373,6 +372,7 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="emg gateway", description="Run the gateway in the foreground.")
     parser.add_argument("-c", "--config", default="/etc/emg/server.cfg", help="configuration (default: %(default)s)")
     arguments = parser.parse_args(argv)
+    note_hangups()
     sys.setswitchinterval(SWITCH_SECONDS)
     os.umask(0o027)  # messages and logs are nobody else's
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -383,6 +383,8 @@ def main(argv: list[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, gateway.request_stop)
     gevent.signal_handler(signal.SIGHUP, _reload, gateway)
+    if hung_up():
+        _reload(gateway)
     gateway.serve()
     return 0
 

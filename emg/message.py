@@ -9,6 +9,8 @@ from enum import IntEnum, IntFlag
 
 import msgspec
 
+NORMAL_RANK = 3
+"""`Message.rank` of one without a priority."""
 TURN_BITS = 40
 """Of `Message.order`: enough turns for centuries, and what is above them fits the rest of a 64-bit column."""
 
@@ -62,6 +64,8 @@ class Want(IntFlag):
     SUCCESS = 1
     FAILURE = 2
     INTERMEDIATE = 4
+    LOGGED = 8
+    """Nobody waits for a report; it is asked of the operator for the log."""
     FINAL = 3
 
 

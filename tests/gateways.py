@@ -106,14 +106,14 @@ def routes(*rows: str) -> str:
 
 
 class Program:
-    """A process of ours: its output in a file, ended by its pid."""
+    """A process of ours: its output in a file, ended by its pid. `root`: the checkout that it is run from."""
 
-    def __init__(self, command: list[str], output: Path) -> None:
+    def __init__(self, command: list[str], output: Path, root: Path = ROOT) -> None:
         self.output = output
         with output.open("ab") as file:
             self.process = subprocess.Popen(
-                [sys.executable, str(ROOT / "app.py"), *command],
-                cwd=ROOT, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
+                [sys.executable, str(root / "app.py"), *command],
+                cwd=root, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
             )  # fmt: skip
 
     @property
@@ -157,9 +157,16 @@ class GatewayProcess:
     """
 
     def __init__(
-        self, folder: Path, config_text: str, files: dict[str, str] | None = None, *, start: bool = True
+        self,
+        folder: Path,
+        config_text: str,
+        files: dict[str, str] | None = None,
+        *,
+        start: bool = True,
+        root: Path = ROOT,
     ) -> None:
         self.folder = Path(folder)
+        self._root = root
         self.folder.mkdir(parents=True, exist_ok=True)
         self.spool_file = self.folder / "spool" / "spool.db"
         self._short = Path(tempfile.mkdtemp(prefix="emg"))  # a socket's path may not be as long as pytest's folders are
@@ -235,7 +242,7 @@ class GatewayProcess:
     def start(self, seconds: float = START_SECONDS) -> None:
         """Start it; up, and every connector begun, when this returns; after `seconds` an AssertionError."""
         assert self.program is None or not self.program.alive, "it runs already"
-        self.program = Program(["gateway", "-c", str(self.config_file)], self.folder / "printed")
+        self.program = Program(["gateway", "-c", str(self.config_file)], self.folder / "printed", self._root)
         deadline = time.monotonic() + seconds
         sign = f"[{self.program.pid}]"
         while not any(sign in line for line in self._lines(" is up: ")):

@@ -6,6 +6,7 @@ tests hold against smpplib's.
 """
 
 import contextlib
+import select
 import socket
 import ssl
 import struct
@@ -20,6 +21,9 @@ from emg.wire.smpp.pdus import Pdu
 
 SECONDS = 10.0
 """Deadline of everything here: generous, because the machine may be busy; never reached when all is well."""
+
+
+_LATER = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 def free_port() -> int:
@@ -61,9 +65,45 @@ class Wire:
             if not data:
                 raise ConnectionError("the far side hung up")
             self._rest += data
-        (length,) = struct.unpack(">I", self._rest[:4])
+        return self._cut()
+
+    def _cut(self) -> bytes:
+        """The first whole PDU of what was read; nothing when there is none."""
+        length = int.from_bytes(self._rest[:4], "big")
+        if len(self._rest) < 16 or len(self._rest) < length:
+            return b""
         frame, self._rest = self._rest[:length], self._rest[length:]
         return frame
+
+    def exchange(self, octets: bytes, count: int, seconds: float = SECONDS) -> list[bytes]:
+        """Send much and meanwhile read so many PDUs, in this one thread: an SSL connection is nothing for two, and sending alone would stand
+        still when the far side waits for us to read.
+        """
+        deadline = time.monotonic() + seconds
+        rest, frames = memoryview(octets), []
+        self.sock.settimeout(0.0)
+        while len(frames) < count:
+            sent = self._send_some(rest)
+            rest = rest[sent:]
+            self._read_some()
+            while len(frames) < count and (frame := self._cut()):
+                frames.append(frame)
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{len(frames)} of {count} came, {len(rest)} octets are not sent")
+            if not sent:
+                select.select([self.sock], [self.sock] if rest else [], [], 0.01)
+        return frames
+
+    def _send_some(self, octets: memoryview) -> int:
+        with contextlib.suppress(*_LATER):
+            return self.sock.send(octets[:16384]) if octets else 0
+        return 0
+
+    def _read_some(self) -> None:
+        with contextlib.suppress(*_LATER):
+            while data := self.sock.recv(65536):
+                self._rest += data
+            raise ConnectionError("the far side hung up")
 
     def ask(self, pdu: Pdu, seconds: float = SECONDS) -> Any:
         """Send a request under a new sequence number and read until its answer; requests that come between get theirs."""

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from emg.spool.transmission import GIVE_WAY_SECONDS
 from emg.wire.smpp import show
 from emg.wire.smpp.codec import decode, encode
 from emg.wire.smpp.framer import Framer
@@ -169,7 +170,12 @@ class Peer:
         return octets
 
     def fence(self) -> None:
-        """Wait until the other end has handled all that was sent so far: it answers in order."""
+        """Wait until the other end has handled all that was sent so far: it answers in order.
+
+        The gateway may put off what goes on to others for the sake of a customer who was just answered (`emg.spool.transmission`): that is
+        waited for, too, or a test would look too early for what should come, and for what should not.
+        """
+        select.select([], [], [], 2 * GIVE_WAY_SECONDS)
         self.request(EnquireLink())
 
     def expect_nothing(self) -> None:

@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[1]
 
 
 class Stack:
-    """supervisord and its programs, up and healthy when this returns. `config_text` as of a GatewayProcess; WATCHDOG gets a free port."""
+    """supervisord and its programs, up and healthy when this returns. `config_text` as of a GatewayProcess; WATCHDOG and PORTAL get free ports."""
 
     def __init__(
         self,
@@ -40,8 +40,9 @@ class Stack:
         environment: dict[str, str] | None = None,
         start: bool = True,
     ) -> None:
-        self.port = free_port()
-        self.files = GatewayProcess(folder, f"WATCHDOG=127.0.0.1:{self.port}\n{config_text}", files, start=False)
+        self.port, self.portal_port = free_port(), free_port()
+        places = f"WATCHDOG=127.0.0.1:{self.port}\nPORTAL=127.0.0.1:{self.portal_port}\n"
+        self.files = GatewayProcess(folder, places + config_text, files, start=False)
         """Configuration, spool and logs; its own process is never started."""
         self.folder = folder
         self.config = load(str(self.files.config_file))
@@ -97,6 +98,11 @@ class Stack:
                 except ProcessLookupError:
                     pass  # the kernel has told it that its parent died
         self.files.close()
+
+    def emg(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """A command as a person types it."""
+        command = [sys.executable, str(ROOT / "app.py"), *words, "-c", str(self.files.config_file)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
     # -- looking
 

@@ -8,15 +8,21 @@ from typing import Any
 
 import gevent
 import gevent.socket
+import pytest
 
 from emg.config.load import load_text
 from emg.errors import ControlError, EmgError
-from watchdog.api import Api
+from watchdog.api import TABLE, Api
 from watchdog.model import Facts, Finding, ProgramFacts
 from watchdog.settings import settings
 from watchdog.supervisor import SupervisorError, UnknownProgram
 
 TOKEN = "a-token-of-the-test"
+AUTHORIZED = f"Authorization: Bearer {TOKEN}\r\n".encode()
+ROUTES = pytest.mark.parametrize(
+    "route", TABLE.routes, ids=lambda route: f"{route.method} {route.shown or route.pattern}"
+)
+"""A test of every route."""
 CONFIG = """
 CONTROL={folder}/control.sock
 LOGDIR={folder}/log
@@ -31,6 +37,12 @@ USERNAME=u
 PASSWORD=very-secret
 >
 """
+
+
+def shown(route: Any, name: str = "gateway") -> str:
+    """A path of that route."""
+    path: str = route.shown or route.pattern
+    return path.replace("<name>", "general" if path.startswith("/logs") else name)
 
 
 class FakeSupervisor:

@@ -41,7 +41,7 @@ class Changes:
     general_live: tuple[str, ...] = ()
     """General keywords that take effect at once."""
     general_restart: tuple[str, ...] = ()
-    """General keywords that wait for a restart, of the gateway or of the watchdog."""
+    """General keywords that wait for a restart, of the gateway, the portal or the watchdog."""
 
     def __bool__(self) -> bool:
         return self != NOTHING

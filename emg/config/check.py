@@ -164,6 +164,8 @@ def addresses(draft: Draft, findings: Findings) -> None:
         taken.append((draft.general.value.metrics, "METRICS"))
     if "WATCHDOG" in draft.general.given:
         taken.append((draft.general.value.watchdog, "WATCHDOG"))
+    if "PORTAL" in draft.general.given:
+        taken.append((draft.general.value.portal, "PORTAL"))
     for name, connector in draft.connectors.items():
         place = _place(connector, "ADDRESS")
         own = connector.value.address

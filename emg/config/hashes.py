@@ -5,6 +5,8 @@ others wait (see `emg.engine.passwords`).
 """
 
 import re
+import secrets
+import string
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -32,6 +34,12 @@ def is_hash(stored: str) -> bool:
 def is_sound(stored: str) -> bool:
     """A hash that a password can be compared with."""
     return _FORM.fullmatch(stored) is not None
+
+
+def generated(length: int) -> str:
+    """A password: letters and digits, without those that look alike."""
+    alphabet = "".join(sorted(set(string.ascii_letters + string.digits) - set("0O1Il")))
+    return "".join(secrets.choice(alphabet) for _ in range(length))
 
 
 @cache

@@ -22,8 +22,9 @@ class Apply(StrEnum):
     LIVE = "at once"
     SESSIONS = "sessions are rebuilt"
     RESTART = "restart"
+    PORTAL = "restart of the portal"
     WATCHDOG = "restart of the watchdog"
-    """Which disturbs nothing: the other programs run on."""
+    """These two disturb nothing: the other programs run on."""
 
 
 class Reads(StrEnum):
@@ -51,6 +52,8 @@ class Kind(Generic[T]):
     reads: Reads = Reads.NOTHING
     bare: bool = False
     """May stand without a value: `KEY` alone means yes."""
+    choices: tuple[str, ...] = ()
+    """All there are, as `show` writes them, where they are few: a form offers them."""
 
 
 @dataclass(frozen=True, slots=True)

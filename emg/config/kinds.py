@@ -153,7 +153,7 @@ def choice(enum: type[E], aliases: Mapping[str, E] | None = None, among: tuple[E
             raise ValueError(f"must be {says}")
         return member
 
-    return Kind("choice", says, parse, lambda member: member.name)
+    return Kind("choice", says, parse, lambda member: member.name, choices=tuple(words))
 
 
 def listed(kind: Kind[T], says: str) -> Kind[tuple[T, ...]]:

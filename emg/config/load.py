@@ -43,6 +43,29 @@ def load(
     return _finish(draft, files, findings)
 
 
+def load_in_part(
+    path: str | os.PathLike[str],
+    environ: Mapping[str, str] = os.environ,
+    texts: Mapping[str, str] | None = None,
+    folder: str = "",
+) -> tuple[ServerConfig, frozenset[str]]:
+    """What a file with faults says at the top, for who only wants to ask a program that runs: without connectors and users.
+
+    The second is the keywords whose values could not be read; what they would have said is unknown. `texts` and `folder`: as `load_text`. Raises ConfigFaults
+    when the file itself can't be read.
+    """
+    file = posixpath.normpath(os.fspath(path))
+    source, findings = Disk() if texts is None else _Memory(texts), Findings()
+    try:
+        text = source.read(file)
+    except Unreadable as reason:
+        findings.fault(file, 0, f"can't be read: {reason}")
+        raise ConfigFaults(findings.faults) from None
+    folder = folder or posixpath.abspath(environ.get("EMGDIR") or posixpath.dirname(file))
+    draft, files = examine(text, file, folder, environ, source, findings)
+    return replace(draft.general.value, file=files[0]), draft.general.broken
+
+
 def load_text(
     text: str,
     environ: Mapping[str, str] | None = None,

@@ -59,10 +59,11 @@ __all__ = [
 ]
 
 IDENTITY, STORAGE, TABLES = "The server", "Storage and interfaces", "Tables and lists"
-WATCHDOG, ALERTS = "Watchdog", "Alerts of the watchdog"
+PORTAL, WATCHDOG, ALERTS = "Portal", "Watchdog", "Alerts of the watchdog"
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 USER_LOGIN, USER_LIMITS, USER_MESSAGES = "Login", "Limits", "Messages"
-RESTART, REBUILD, OF_WATCHDOG = Apply.RESTART, Apply.SESSIONS, Apply.WATCHDOG
+RESTART, REBUILD = Apply.RESTART, Apply.SESSIONS
+OF_PORTAL, OF_WATCHDOG = Apply.PORTAL, Apply.WATCHDOG
 
 CHARSETS = {
     "UTF-8": TextCharset.UTF8,
@@ -268,6 +269,20 @@ class ServerConfig:
         kinds.rate(3600, "seconds, decimals allowed, 0 for off"), 0.0,
         "What takes longer stands in the log `profiling`: commits, control requests, and whatever keeps the event loop.",
         group=LOGGING, unit="seconds", example="0.5", otherwise="off")
+
+    portal: Endpoint = keyword(
+        kinds.ENDPOINT, Endpoint("127.0.0.1", 8000), "Where the portal offers its pages and its REST API over HTTP.",
+        group=PORTAL, apply=OF_PORTAL, example="192.0.2.7:8000")
+    portal_url: str | None = keyword(
+        alert_kinds.WEB_URL, None,
+        "The portal's address as people type it, for links in mails. With https its cookies are never sent without TLS.",
+        group=PORTAL, apply=OF_PORTAL, example="https://portal.example.com", otherwise="as PORTAL says")
+    portal_proxies: tuple[Network, ...] = keyword(
+        kinds.NETWORKS, (), "Web servers in front of the portal: from these it believes X-Forwarded-For and X-Forwarded-Proto.",
+        group=PORTAL, apply=OF_PORTAL, example="127.0.0.1", otherwise="none")
+    portal_idletimeout: float = keyword(
+        kinds.duration(zero=False), 8 * 3600.0, "How long a person may do nothing before he has to log in again.",
+        group=PORTAL, apply=OF_PORTAL, unit="seconds", example="30m")
 
     watchdog: Endpoint = keyword(
         kinds.ENDPOINT, Endpoint("127.0.0.1", 3000), "Where the watchdog offers its API over HTTP.",

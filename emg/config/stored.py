@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from emg.config.build import TABLES, Built, C, Draft, build
 from emg.config.check import RULES, STORED
 from emg.config.connector import ConnectorConfig
+from emg.config.effective import quoted
 from emg.config.faults import Findings, Unreadable
 from emg.config.model import ServerConfig
 from emg.config.syntax import CONTROL, KEY, SECTION_NAME, SECTION_NAME_SAYS, Setting, Source, parse
@@ -69,6 +70,18 @@ def shown(keyword: str, value: str) -> str:
     row = ROWS.get(keyword)
     secret = row.secret if row else any(word in keyword for word in ("PASSWORD", "SECRET", "XAUTH"))
     return HIDDEN if secret and value and not REFERENCE.fullmatch(value) else value
+
+
+def plain(value: str) -> str | None:
+    """The text that a value stands for, quotes taken off; None where the environment has a say in it (`${NAME}`), or it can't be read."""
+    findings = Findings()
+    settings = parse(f"KEY={value}", FILE, {}, _Nothing(), findings).settings
+    return settings[0].value if len(settings) == 1 and not findings.faults else None
+
+
+def as_value(text: str) -> str:
+    """A text as the value that stands for it; one with `${NAME}` in it is meant as it stands."""
+    return text if REFERENCE.search(text) else quoted(text)
 
 
 def examine(config: ServerConfig, stored: Iterable[Stored], environ: Mapping[str, str], folder: str) -> Examined:

@@ -5,6 +5,7 @@ ControlError with the sentence to tell. Which arguments it has stands in `ctl`.
 """
 
 import argparse
+import secrets
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -130,6 +131,21 @@ def message(call: Call) -> int:
             show.story(answer["related"], "\nIts parts and reports")
 
     return call.print(answer, human)
+
+
+def send(call: Call) -> int:
+    """Send a message in an account's name."""
+    given = call.arguments
+    fields = {"account": given.account, "dest": given.dest, "source": given.source, "text": given.text}
+    fields |= {name: value for name in ("at", "validity") if (value := getattr(given, name)) is not None}
+    message = {"key": given.key or f"ctl:{secrets.token_hex(12)}", **fields}
+    (answer,) = call.client.post("/messages", messages=[message])["messages"]
+    if "refused" in answer:
+        raise ControlError(f"refused ({answer['refused']}): {answer['reason']}")
+    parts = answer.get("parts", 1)
+    price = f", {show.value('price', answer['price'])} {answer['currency']}" if answer.get("currency") else ""
+    again = "it was sent before: " if answer.get("repeated") else ""
+    return call.say(answer, f"{again}message {answer['id']}, {parts} part{'s'[: parts != 1]}{price}")
 
 
 def orphans(call: Call) -> int:

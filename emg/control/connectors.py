@@ -30,6 +30,7 @@ def row(connector: Connector) -> dict[str, Any]:
         "queued": port.lane.size,
         "progress": None if port.incoming else progress(port),
         "certificate": port.config.ssl_certfile if port.config.ssl else None,
+        "certificate_stamp": connector.tls.stamp if connector.tls is not None else "",
         "counters": port.counters.as_dict(),
     }
 

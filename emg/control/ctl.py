@@ -11,14 +11,13 @@ import sys
 from collections.abc import Callable
 from typing import NamedTuple, NoReturn
 
-from emg.config.load import load
 from emg.control import commands
-from emg.control.client import Client, Unreachable
+from emg.control.client import Client
 from emg.control.commands import BadArgument, Call
+from emg.control.exits import ended
 from emg.control.states import STATES
-from emg.errors import EmgError
+from emg.last_good import for_asking
 
-EXIT_ERROR, EXIT_UNREACHABLE, EXIT_ARGUMENT = 1, 4, 5
 DEFAULT_FOLDER = "/etc/emg"
 
 
@@ -59,6 +58,16 @@ def _explain_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--source", default="", help="its sender")
     parser.add_argument("--account", default="", help="who submits it")
     parser.add_argument("--connector", default="", help="the connector that it comes in by")
+
+
+def _send_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("account", metavar="ACCOUNT", help="in whose name, and on whose bill")
+    parser.add_argument("dest", metavar="DEST", help="where it goes")
+    parser.add_argument("text", metavar="TEXT", help="what it says")
+    parser.add_argument("--source", default="", help="its sender")
+    parser.add_argument("--at", type=float, metavar="SECONDS", help="not before, in seconds since 1970")
+    parser.add_argument("--validity", type=float, metavar="SECONDS", help="how long it is worth sending")
+    parser.add_argument("--key", help="of your choice: with the same key it is taken once, however often you ask")
 
 
 def _report_arguments(parser: argparse.ArgumentParser) -> None:
@@ -120,6 +129,7 @@ COMMANDS = {
     "reload": Command(commands.reload, _no_arguments, "read the configuration again"),
     "explain": Command(commands.explain, _explain_arguments, "which way a message would go, and why"),
     "message": Command(commands.message, _message_id, "where a message is, and its story"),
+    "send": Command(commands.send, _send_arguments, "send a message in an account's name"),
     "cancel": Command(commands.cancel, _message_id, "delete a message that still waits"),
     "report": Command(commands.report, _report_arguments, "report on a message in its provider's place"),
     "orphans": Command(commands.orphans, _count, "reports that match no message"),
@@ -156,17 +166,15 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str]) -> int:
     """Run one command; returns the exit code."""
-    try:
-        arguments = parser().parse_args(argv)
-        path = arguments.socket or load(arguments.config).control
-        return COMMANDS[arguments.command].run(Call(arguments, Client(path, arguments.timeout)))
-    except BadArgument as error:
-        code, sentence = EXIT_ARGUMENT, str(error)
-    except Unreachable as error:
-        code, sentence = EXIT_UNREACHABLE, str(error)
-    except EmgError as error:
-        code, sentence = EXIT_ERROR, str(error)
-    except KeyboardInterrupt:
-        return 130
-    print(f"emg ctl: {sentence}", file=sys.stderr)
-    return code
+    return ended("emg ctl", lambda: _run(argv))
+
+
+def _run(argv: list[str]) -> int:
+    arguments = parser().parse_args(argv)
+    path, warning = arguments.socket, ""
+    if not path:
+        config, warning = for_asking(arguments.config, ("CONTROL",))
+        path = config.control
+    if warning:
+        print(f"emg ctl: {warning}", file=sys.stderr)
+    return COMMANDS[arguments.command].run(Call(arguments, Client(path, arguments.timeout)))

@@ -31,6 +31,14 @@ Every command takes `--json`. It exits with 0, with 1 and a sentence when the ga
 What cannot be done is answered with a status of 400 and above and `{"error": "a sentence"}`.
 """
 
+_SUBMISSIONS = """\
+`POST /messages` takes 1 to 500 messages: `{"messages": [{"key", "account", "dest", "source", "text", "encoding", "data", "udh", "at", "validity", "reports", "reference"}]}`.
+`key`, `account`, `dest` and either `text` or `data` (octets in hexadecimal digits) are needed. `encoding` is `auto` (GSM 7-bit where it fits, else UCS-2), `gsm7`, `latin1` or `ucs2`;
+`at` is when to send it, `validity` how many seconds from then it is worth sending. They take the account's limits, routes, prices and balance, and come in by the connector `portal`;
+an account needs a ROUTE of its own, or the routing table a row for it. The answer has one entry for each, in order: `{"key", "id", "parts", "price", "currency"}` with the price in
+millionths, or `{"key", "refused", "reason", "passing"}`, where `passing` says that the same may be taken later. A `key` is of your choice and stands for one message for 7 days: the
+same key again gives the same `id` and `"repeated": true`, whatever was killed in between. So repeat a call that was not answered."""
+
 
 def render() -> str:
     """The whole document."""
@@ -56,6 +64,7 @@ def _routes() -> Iterator[str]:
     yield _row("---", "---")
     for route in TABLE.routes:
         yield _row(f"`{route.method} {route.shown or route.pattern}`", route.help)
+    yield f"\n{_SUBMISSIONS}"
     public = " and ".join(f"`{route.shown or route.pattern}`" for route in PUBLIC)
     codes = "; ".join(f"`{code}`: {about}" for code, about in CODES.items())
     yield f"\n`/health` says what is wrong in `faults`, for people, and in `codes`, for programs. {codes}."

@@ -101,6 +101,8 @@ class Route(NamedTuple):
     """The handler's time is bounded by the server; False: it bounds itself."""
     quiet: bool = False
     """A program asks it all the time: the log says nothing of it."""
+    longest_body: int = 0
+    """Octets of its body, where that may be more than the server's bound."""
     open: bool = False
     """Answers without a token, where the server asks for one."""
 

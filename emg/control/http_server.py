@@ -104,7 +104,7 @@ class Application:
             self.admit(environ, None)
             raise
         self.admit(environ, route)
-        request = Request(named, _query(environ.get("QUERY_STRING", "")), self._body(environ))
+        request = Request(named, _query(environ.get("QUERY_STRING", "")), self._body(environ, route))
         if method == "POST" and not route.quiet:
             self.asked(environ, path, request)
         began = time.monotonic()
@@ -128,15 +128,16 @@ class Application:
         except EmgError as error:  # a configuration, an address: a sentence that was written for people
             raise ControlError(str(error), 409) from error
 
-    def _body(self, environ: Environ) -> dict[str, Any]:
+    def _body(self, environ: Environ, route: Route) -> dict[str, Any]:
         if environ["REQUEST_METHOD"] in ("GET", "HEAD"):
             return {}
         try:
             length = int(environ.get("CONTENT_LENGTH") or 0)
         except ValueError:
             raise ControlError("Content-Length is no number") from None
-        if length > self.longest_body or environ.get("HTTP_TRANSFER_ENCODING"):
-            raise ControlError(f"a body has a Content-Length of at most {self.longest_body}", 413)
+        longest = max(self.longest_body, route.longest_body)
+        if length > longest or environ.get("HTTP_TRANSFER_ENCODING"):
+            raise ControlError(f"a body has a Content-Length of at most {longest}", 413)
         octets = _read(environ["wsgi.input"], length)
         if not octets.strip():
             return {}
@@ -235,8 +236,13 @@ class _Bad(ValueError):
 class Handler(WSGIHandler):
     """See the module's text."""
 
+    idle_seconds = IDLE_SECONDS
+
     def __init__(self, sock: Any, address: Any, server: Any) -> None:
-        sock.settimeout(IDLE_SECONDS)
+        sock.settimeout(self.idle_seconds)
+        if sock.family != system_socket.AF_UNIX:
+            # head and body are written one after the other: the body must not wait for the acknowledgement of the head
+            sock.setsockopt(system_socket.IPPROTO_TCP, system_socket.TCP_NODELAY, 1)
         super().__init__(sock, address, server)
 
     def read_requestline(self) -> str:
@@ -325,9 +331,16 @@ def refusal(code: int, sentence: str) -> tuple[str, bytes]:
 
 
 class Server(WSGIServer):
-    """An application on a listening socket, with at most `CONNECTIONS` at a time; further callers wait in the system's queue."""
+    """A WSGI application on a listening socket, with at most so many connections at a time; further callers wait in the system's queue."""
 
-    def __init__(self, listener: Any, application: Application, log: logging.Logger, handler: type = Handler) -> None:
+    def __init__(
+        self,
+        listener: Any,
+        application: Any,
+        log: logging.Logger,
+        handler: type = Handler,
+        connections: int = CONNECTIONS,
+    ) -> None:
         # else pywsgi asks the DNS for the name of our own address
         names = {"SERVER_NAME": "emg"}
         super().__init__(
@@ -336,7 +349,7 @@ class Server(WSGIServer):
             log=None,
             error_log=log,
             handler_class=handler,
-            spawn=Pool(CONNECTIONS),
+            spawn=Pool(connections),
             environ=names,
         )
         self.idle: set[Any] = set()

@@ -2,16 +2,20 @@
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from emg.control.http import Request, Route
 from emg.control.routes import NUMBER
 from emg.control.states import STATES
-from emg.engine import inspection, interventions
+from emg.engine import inspection, interventions, submissions
 from emg.errors import ControlError
 from emg.message import State
 
 if TYPE_CHECKING:
     from emg.control.server import Api
 
+LONGEST_CALL = 8 << 20
+"""Octets of a call that hands over messages: 500 of five thousand characters of three octets."""
 ORPHANS = 100
 ORPHANS_MOST = 10_000
 
@@ -19,6 +23,15 @@ ORPHANS_MOST = 10_000
 def trace(_api: "Api", request: Request) -> dict[str, Any]:
     """A message's state and story."""
     return interventions.trace(_api.engine, _number(request.path["id"]))
+
+
+def submit(api: "Api", request: Request) -> dict[str, Any]:
+    """Take messages in for accounts; see `emg.engine.submissions`."""
+    try:
+        given = submissions.read(request.body.get("messages"))
+    except msgspec.ValidationError as error:
+        raise ControlError(f"messages is not what was expected: {error}") from error
+    return {"messages": api.submissions.take(given)}
 
 
 def cancel(api: "Api", request: Request) -> dict[str, Any]:
@@ -75,6 +88,15 @@ def explain(api: "Api", request: Request) -> dict[str, Any]:
 
 ROUTES = (
     Route("GET", f"/messages/{NUMBER}", trace, "a message's state and story", "/messages/<id>", limited=False),
+    Route(
+        "POST",
+        "/messages",
+        submit,
+        'take messages in; {"messages": [{"key", "account", "source", "dest", "text"}]}',
+        limited=False,
+        quiet=True,
+        longest_body=LONGEST_CALL,
+    ),
     Route("POST", f"/messages/{NUMBER}/cancel", cancel, "end one that still waits", "/messages/<id>/cancel"),
     Route("GET", "/orphans", orphans, "reports that match nothing; ?count=", "/orphans"),
     Route("POST", "/reports", report, 'inject a report; {"id"} or {"remote_id", "provider"}, "state", "error"'),

@@ -29,6 +29,8 @@ COUNTERS = {
     "retried": "Attempts that failed and are repeated",
     "throttled": "Answers that asked to slow down",
     "maybe_sent": "Messages whose answer was lost with the connection",
+    "delivered": "Messages that reports say were delivered",
+    "undelivered": "Messages of which reports say another end",
     "reports_in": "Delivery reports received",
     "reports_out": "Delivery reports brought to their senders",
     "duplicates": "Delivery reports that came twice",
@@ -70,7 +72,15 @@ GAUGES = {
     "emg_spool_full": Gauge("1 while the spool cannot be written", lambda g: float(bool(g.engine.spool.full_since))),
     "emg_spool_commits": Gauge("Group commits", lambda g: g.engine.spool.commits, counter=True),
     "emg_spool_committing_seconds": Gauge(
-        "How long group commits took together", lambda g: g.engine.spool.committing_seconds, counter=True
+        "How long group commits took together", lambda g: g.engine.spool.writer.seconds, counter=True
+    ),
+    "emg_spool_writing_seconds": Gauge(
+        "The same without waiting: from BEGIN to the end of COMMIT",
+        lambda g: g.engine.spool.writer.writing_seconds,
+        counter=True,
+    ),
+    "emg_spool_prompt_answers": Gauge(
+        "Submissions answered by the thread that committed them", lambda g: g.engine.spool.writer.answers, counter=True
     ),
     "emg_spool_refusals": Gauge("Refused as the spool was full", lambda g: g.engine.spool.refusals, counter=True),
     "emg_log_lines_lost": Gauge("Log lines that could not be written", lambda g: g.engine.logs.lost, counter=True),

@@ -18,6 +18,8 @@ def progress(port: Port) -> dict[str, Any]:
     """`up`: it ought to send what is `due` right now; then `finished` rises, or `in_flight` changes, before long.
 
     `due` and `in_flight` are messages; `finished` counts attempts that have ended, since the start; a far side may take `answer_seconds` over each.
+    `waiting` is all of its queue, also what waits for a time. Of the attempts that have ended, `taken` counts those that the far side took, and `unanswered` those
+    that it never answered.
     """
     lane, counters = port.lane, port.counters
     return {
@@ -25,6 +27,9 @@ def progress(port: Port) -> dict[str, Any]:
         "due": due(lane),
         "in_flight": lane.in_flight,
         "finished": sum(getattr(counters, name) for name in MOVES),
+        "waiting": lane.size,
+        "taken": counters.sent + counters.reports_out,
+        "unanswered": counters.maybe_sent,
         "answer_seconds": port.config.optimeout,
     }
 

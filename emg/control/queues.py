@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 WAIT_SECONDS = 10.0
 WAIT_MOST = 60.0
 LIST_LIMIT = 1000
+HEAD_MOST = 200
+"""Messages that one look at a queue shows."""
 
 
 def find(api: "Api", name: str) -> Lane:
@@ -49,7 +51,11 @@ def details(api: "Api", request: Request) -> dict[str, Any]:
     """One queue: its size, head, oldest, and what it waits for."""
     lane = find(api, request.path["name"])
     sweep = api.operations.sweeps.get(lane.name)
-    return {**inspection.queue_details(api.engine, lane), "operation": sweep.status() if sweep is not None else None}
+    count = int(request.number("head", inspection.HEAD, 1, HEAD_MOST))
+    return {
+        **inspection.queue_details(api.engine, lane, count),
+        "operation": sweep.status() if sweep is not None else None,
+    }
 
 
 def hold(api: "Api", request: Request) -> dict[str, Any]:
@@ -109,7 +115,7 @@ def _told(sweep: Sweep, wait: float) -> Any:
 
 ROUTES = (
     Route("GET", "/queues", listing, "all queues, the longest first", "/queues"),
-    Route("GET", f"/queues/{QUEUE}", details, "one queue: head, oldest, why it waits", "/queues/<name>"),
+    Route("GET", f"/queues/{QUEUE}", details, "one queue: its first messages (?head=, 10), oldest, why it waits", "/queues/<name>"),
     Route("POST", f"/queues/{QUEUE}/hold", hold, "its messages wait", "/queues/<name>/hold"),
     Route("POST", f"/queues/{QUEUE}/release", release, "end a hold", "/queues/<name>/release"),
     Route(

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from emg.config.model import ServerConfig
 from emg.engine.engine import Engine
 from emg.engine.port import Port
+from emg.session.tls import Context
 
 QUEUE = r"(?P<name>[^/]+(?:/[^/]+)?)"
 """`connector` or `connector/account`."""
@@ -31,6 +32,8 @@ class Connector(Protocol):
     """A connector of any protocol."""
 
     port: Port
+    tls: Context | None
+    """None without TLS."""
 
     def start(self) -> None:
         """Raises EmgError."""

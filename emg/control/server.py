@@ -21,6 +21,7 @@ from emg.control.http_server import CONNECTIONS, Application, Server, listen_tcp
 from emg.control.routes import Gateway
 from emg.engine.operations import Operations
 from emg.engine.port import Port
+from emg.engine.submissions import Submissions
 from emg.engine.switches import Switches
 from emg.errors import EmgError
 
@@ -38,6 +39,7 @@ class Api:
         self.engine = gateway.engine
         self.switches = Switches(self.engine.spool, self.engine.lanes)
         self.operations = Operations(self.engine)
+        self.submissions = Submissions(self.engine)
         self.metrics = metrics.Metrics(gateway)
         self.table = TABLE
 

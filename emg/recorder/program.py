@@ -16,7 +16,7 @@ from emg.errors import EmgError
 from emg.last_good import LastGood
 from emg.recorder.acceptance import accept
 from emg.recorder.loop import Recorder
-from emg.supervised import have_lock, patience
+from emg.supervised import have_lock, hung_up, note_hangups, patience
 
 LOCK = "recorder.lock"
 log = logging.getLogger("emg.recorder")
@@ -35,6 +35,7 @@ def main(argv: list[str]) -> int:
         " (the gateway and the recorder have to be stopped; see docs/database.md)",
     )
     arguments = parser.parse_args(argv)
+    note_hangups()
     last_good = LastGood("recorder")
     config = last_good.load(arguments.config)
     if config.database is None:
@@ -52,6 +53,8 @@ def main(argv: list[str]) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: recorder.stop())
         signal.signal(signal.SIGHUP, lambda *_: file.reopen())
+        if hung_up():
+            file.reopen()
         last_good.up(config)
         gc.freeze()
         gc.set_threshold(200_000, 20, 100)  # a batch makes many objects, no cycles, and lets go of all of them

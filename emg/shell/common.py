@@ -19,8 +19,6 @@ Exit codes: what the function returned (None is 0); 1 after an error, told in on
 import argparse
 import os
 import pwd
-import secrets
-import string
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -29,6 +27,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import msgspec
 
+from emg.config import hashes
 from emg.config.cli import DEFAULT_FOLDER
 from emg.config.load import load
 from emg.config.model import ServerConfig
@@ -221,5 +220,4 @@ def password_arguments(parser: argparse.ArgumentParser) -> None:
 
 def generated_password(length: int = GENERATED_LENGTH) -> str:
     """Letters and digits, without those that look alike."""
-    alphabet = "".join(sorted(set(string.ascii_letters + string.digits) - set("0O1Il")))
-    return "".join(secrets.choice(alphabet) for _ in range(length))
+    return hashes.generated(length)

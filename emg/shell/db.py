@@ -1,14 +1,16 @@
-"""`emg db upgrade|check|show|gaps|acknowledge`: make the database's tables or bring them up to date, look at them, and at what is missing in the log.
+"""`emg db upgrade|check|show|sample|gaps|acknowledge`: make the database's tables or bring them up to date, look at them, and at what is missing in the log.
 
 `upgrade` on an empty database also makes the first administrator, role `owner`, and shows his password once: only its hash is kept. It can
 be run at any time and by several at once; where there is nothing to do it changes nothing. Run it before the programs of a new version start.
 """
 
 import argparse
+import datetime as dt
 from typing import Any
 
 from emg.config import hashes
 from emg.db import log_gaps, partitions, people, schema, sizes
+from emg.db import sample as samples
 from emg.db.models import LogGap, Role
 from emg.rules.rows import RowFaults
 from emg.shell.common import EXIT_ERROR, EXIT_OK, Call, Command, generated_password, no_arguments, run
@@ -40,9 +42,7 @@ def upgrade(call: Call) -> None:
     ]
     if password is not None:
         answer["administrator"] = {"name": ADMINISTRATOR, "password": password}
-        sentences.append(
-            f"first administrator: {ADMINISTRATOR}, password: {password} (shown this once; the portal wants a new one at the first login)"
-        )
+        sentences.append(f"first administrator: {ADMINISTRATOR}, password: {password} (shown this once)")
     call.say(answer, "\n".join(sentences))
 
 
@@ -55,7 +55,7 @@ def _first_administrator(call: Call) -> str | None:
     hashed = hashes.make(password.encode())  # takes its time: not while the database waits
     try:
         with call.database.session() as session:
-            people.add(session, call.actor, {"name": ADMINISTRATOR, "role": Role.OWNER}, hashed, must_change=True)
+            people.add(session, call.actor, {"name": ADMINISTRATOR, "role": Role.OWNER}, hashed)
     except RowFaults:
         return None  # another upgrade was quicker
     return password
@@ -116,6 +116,28 @@ def acknowledge(call: Call) -> None:
     )
 
 
+def sample(call: Call) -> None:
+    """Fill an empty log with traffic that never was."""
+    arguments = call.arguments
+    messages = samples.fill(
+        call.database, call.actor, weeks=arguments.weeks, a_day=arguments.a_day, seed=arguments.seed, until=dt.datetime.now(dt.UTC)
+    )  # fmt: skip
+    call.say(
+        {"messages": messages},
+        f"{messages} messages of the last {arguments.weeks} weeks, and whose they are, are in the database",
+    )
+
+
+def _sample_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--weeks", type=whole(1, 104), default=4, help="how long ago it begins (default: %(default)s)")
+    parser.add_argument(
+        "--a-day", type=whole(1, 1_000_000), default=1500, help="messages on a working day (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--seed", type=whole(), default=1, help="another one gives other messages (default: %(default)s)"
+    )
+
+
 def _gaps_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help="also those that have been acknowledged")
 
@@ -129,6 +151,9 @@ COMMANDS = {
     "upgrade": Command(upgrade, no_arguments, "make the tables, or bring them up to date", checked=False),
     "check": Command(check, no_arguments, "does the database fit this version: exit code 0 or 1", checked=False),
     "show": Command(show, no_arguments, "the tables and how large they are"),
+    "sample": Command(
+        sample, _sample_arguments, "fill an empty database with traffic that never was, to try things out"
+    ),
     "gaps": Command(gaps, _gaps_arguments, "what is missing in the message log, until it is acknowledged"),
     "acknowledge": Command(acknowledge, _acknowledge_arguments, "say that a gap has been seen"),
 }

@@ -142,20 +142,12 @@ def _search(arguments: argparse.Namespace) -> tuple[Search, int, After | None]:
     if since and until and since >= until:
         raise UsageError("--from must be before --to")
     search = Search(
-        since=since, until=until, number=_number(arguments.number), source=_number(arguments.source),
-        dest=_number(arguments.dest), id=arguments.id, account=arguments.account,
+        since=since, until=until, number=messages.number(arguments.number), source=messages.number(arguments.source),
+        dest=messages.number(arguments.dest), id=arguments.id, account=arguments.account,
         connector_in=arguments.connector_in, connector_out=arguments.connector_out,
         statuses=tuple(arguments.status), remote_id=arguments.remote_id, text=arguments.text,
     )  # fmt: skip
     return search, arguments.limit, arguments.after
-
-
-def _number(text: str) -> str:
-    """As the log has numbers: without + or 00. A name stays as it is."""
-    digits = text.rstrip("*")
-    if digits.startswith("+") and digits[1:].isdigit():
-        return text[1:]
-    return text[2:] if digits.startswith("00") and digits.isdigit() else text
 
 
 def moment(text: str) -> dt.datetime:

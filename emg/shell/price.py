@@ -10,24 +10,11 @@ from emg.control import show
 from emg.db.prices import PRICES
 from emg.rules import money
 from emg.rules.numbering import Numbering
-from emg.rules.price_rows import parse_moment, parse_prices, price_of
+from emg.rules.price_rows import HELPS, parse_moment, parse_prices, price_of
 from emg.rules.prices import PriceExplanation, PriceTable
 from emg.shell import tables, ways
 from emg.shell.common import Call, Command, UsageError, run
 from emg.shell.tables import Subject
-
-HELPS: Final = {
-    "prefix": "of the destination; without it any",
-    "account": "only messages of this account",
-    "connector_in": "only messages received on this connector",
-    "connector_out": "only messages sent by this connector",
-    "price": "what a message part costs the sender",
-    "cost": "what it costs us (default: 0)",
-    "currency": "such as EUR: the row is for accounts of this currency",
-    "valid_from": "2026-07-01 or 2026-07-01T12:30:00, in UTC; without it since ever",
-    "valid_until": "not included; without it for ever",
-    "refund": "when the price is given back: never, refused (the default) or undelivered",
-}
 
 
 def _at_argument(parser: argparse.ArgumentParser) -> None:
@@ -52,9 +39,9 @@ def explain(call: Call) -> None:
     out, currency, file = asked.connector_out, asked.currency.upper(), call.config.prices
     usable = ways.usable(call, "route", "price", "network")
     if out is None:
-        out = ways.find(call, usable, dest, asked.account, asked.connector).connector.partition("/")[0]
+        out = ways.find(call.config, usable, dest, asked.account, asked.connector).connector.partition("/")[0]
     if not currency:
-        currency = ways.currency_of(call, usable, asked.account)
+        currency = ways.currency_of(call.config, usable, asked.account)
     network = Numbering(usable.networks()).lookup(dest)
     table = PriceTable(usable.prices()) if file is None else PriceTable.parse(tables.read(file))
     skipped = usable.about("price", dest) if file is None else []

@@ -8,20 +8,10 @@ import msgspec
 
 from emg.control import show
 from emg.db.routes import ROUTES
-from emg.rules.route_rows import parse_routes, route_of
+from emg.rules.route_rows import HELPS, parse_routes, route_of
 from emg.shell import tables, ways
 from emg.shell.common import Call, Command, run
 from emg.shell.tables import Subject
-
-HELPS: Final = {
-    "prefix": "of the destination; without it any",
-    "account": "only messages of this account",
-    "connector_in": "only messages received on this connector",
-    "connector_out": "where to: one connector, or several to try, by `:`",
-    "priority": "the lower is tried first (default: 10)",
-    "weight": "share among rows of equal rank, 0 for a reserve (default: 1)",
-    "enabled": "yes or no (default: yes)",
-}
 
 
 def _told(row: dict[str, Any]) -> dict[str, Any]:
@@ -38,7 +28,7 @@ def explain(call: Call) -> None:
     """Which way a message would go, if every connector worked."""
     asked = call.arguments
     dest = ways.digits(asked.number)
-    way = ways.find(call, ways.usable(call, "route"), dest, asked.account, asked.connector)
+    way = ways.find(call.config, ways.usable(call, "route"), dest, asked.account, asked.connector)
     if call.json:
         call.print_json(asdict(way) | msgspec.to_builtins({"table": way.table, "skipped": way.skipped}))
         return

@@ -1,7 +1,7 @@
 """`emg demo`: the whole product with demo data and a simulated operator, in the foreground. `make run` starts it.
 
-Puts its files into one folder (default `var/`), makes the database there and fills it with a customer, an account, routes and prices, starts
-supervisord with the gateway, recorder, scheduler, watchdog and `emg sink` (watchdog/programs.py), sends a few messages and waits for their reports, says how
+Puts its files into one folder (default `var/`), makes the database there and fills it with customers, accounts, routes, prices and some weeks of traffic, starts
+supervisord with the product's programs, `emg sink` and a little traffic (watchdog/programs.py), sends a few messages and waits for their reports, says how
 to log in, and stays until Ctrl-C or SIGTERM. Then everything it started is gone; spool, logs and the
 configuration are there the next time. A supervisord that is killed is started again, as systemd does on a server. If the demo is killed itself, the
 kernel asks supervisord to stop.
@@ -40,6 +40,7 @@ KEPT = ("server.cfg",)
 STOCK = (
     ("import", str(TEMPLATES / "tables")),
     ("account", "topup", "demo", "100.00", "--why", "the demo's"),
+    ("db", "sample", "--a-day", "800"),
 )
 """What a new database is filled with: commands as anybody gives them."""
 PROGRAM_SECONDS = 60.0
@@ -86,13 +87,12 @@ def main(argv: list[str]) -> int:
     folder: Path = options.dir.resolve()
     with alone(folder):
         config = prepare(folder)
-        if config.database is not None:
-            stock(folder)
+        administrator = stock(folder) if config.database is not None else None
         with supervised(folder, config) as supervision:
             wait_until_healthy(config, folder, supervision)
             send_messages(folder)
             if not options.once:
-                stay(farewell(config, folder), supervision)
+                stay(farewell(config, folder, administrator), supervision)
     return 0
 
 
@@ -117,26 +117,26 @@ def prepare(folder: Path) -> ServerConfig:
         if not (folder / name).exists():
             shutil.copyfile(TEMPLATES / name, folder / name)
     config = load(folder / "server.cfg")
-    for address in [connector.address[0] for connector in config.connectors.values()] + [config.watchdog]:
+    for address in [
+        *(connector.address[0] for connector in config.connectors.values()),
+        config.watchdog,
+        config.portal,
+    ]:
         check_free(address)
     place = render.demo_place(render.own_command(), str(folder / "server.cfg"), render.most_files())
     render.write(folder / SUPERVISED, render.render(config, place), config)
     return config
 
 
-def stock(folder: Path) -> None:
-    """Bring the database up to date; fill it when it is new. Raises DemoFailed."""
+def stock(folder: Path) -> tuple[str, str] | None:
+    """Bring the database up to date; fill it when it is new, and tell the administrator's login and password then. Raises DemoFailed."""
     upgraded = json.loads(ask("db", "upgrade", "--json", "-c", str(folder / "server.cfg")))
     if upgraded["before"] is not None:
-        return
+        return None
+    print("Making a database with some weeks of traffic", flush=True)
     for words in STOCK:
         ask(*words, "-c", str(folder / "server.cfg"))
-    administrator = upgraded["administrator"]
-    print(
-        f"Made the database; its administrator is {administrator['name']} with the password {administrator['password']}"
-        " (shown this once)",
-        flush=True,
-    )
+    return upgraded["administrator"]["name"], upgraded["administrator"]["password"]
 
 
 def ask(*words: str) -> str:
@@ -275,11 +275,16 @@ def shown(path: Path) -> str:
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
-def farewell(config: ServerConfig, folder: Path) -> str:
+def farewell(config: ServerConfig, folder: Path, administrator: tuple[str, str] | None) -> str:
     """What to do now."""
     programs = shown(Path(sys.executable).parent)
     return f"""
-The gateway is up, and so is the operator behind it. Log in with any SMPP client:
+The gateway is up, and so is the operator behind it. Open the portal:
+
+    address        http://{config.portal}
+{login(programs, config, administrator)}
+
+Log in with any SMPP client:
 
     host and port  {address_of(config, ConnectorType.INCOMING)}
     system_id      demo
@@ -295,6 +300,16 @@ Or send with, and look inside with:
     tail -f {shown(folder / "log")}/*
 
 Ctrl-C stops everything. Messages and logs stay in {shown(folder)}."""
+
+
+def login(programs: str, config: ServerConfig, administrator: tuple[str, str] | None) -> str:
+    """How to get into the portal: the password is known at the first start alone."""
+    if administrator is not None:
+        return "    login          {}\n    password       {} (shown this once)".format(*administrator)
+    return (
+        "    login          admin\n    password       shown at the first start; "
+        f"{programs}/emg user password -c {shown(Path(config.file))} admin makes another"
+    )
 
 
 def stay(text: str, supervision: Supervision) -> None:

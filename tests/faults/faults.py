@@ -269,9 +269,9 @@ def all_restarted(stage: Stage, load: Load) -> Done:
 FAULTS = (
     *(
         Fault(f"{name} killed", "kill -9", killed(name))
-        for name in ("gateway", "recorder", "scheduler", "watchdog", "operator")
+        for name in ("gateway", "recorder", "scheduler", "portal", "watchdog", "operator")
     ),
-    Fault("all programs killed", "kill -9 of all five at once", killed()),
+    Fault("all programs killed", "kill -9 of all six at once", killed()),
     Fault("supervisord killed", "kill -9; started again at once (systemd waits for a second)", supervisor_killed),
     Fault("gateway frozen", "SIGSTOP", frozen),
     Fault("a greenlet spins", "an endless loop in the gateway's only thread", spins),

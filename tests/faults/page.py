@@ -68,7 +68,7 @@ TEXT = """# Faults, and how long until all is well
 
 Written by `{command}` (tests/faults); don't change it by hand.
 
-supervisord with the configuration of `emg watchdog configuration`, gateway, recorder, scheduler, watchdog and a simulated operator (`emg sink`) on one machine, with
+supervisord with the configuration of `emg watchdog configuration`, gateway, recorder, scheduler, portal, watchdog and a simulated operator (`emg sink`) on one machine, with
 a real MariaDB; a client (`emg load`) sends {rate:.0f} messages a second all the time, and asks for a report of each. The alerts' mail server is mute and their webhook refuses,
 throughout. Client and operator keep ledgers of their own.
 

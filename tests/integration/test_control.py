@@ -68,3 +68,23 @@ def test_sighup_opens_the_logs_anew(gateway):
     log.rename(log.with_name("general.moved"))
     os.kill(gateway.pid, signal.SIGHUP)
     assert eventually(lambda: log.exists() and "the configuration was read again" in log.read_text())
+
+
+def test_messages_are_handed_over_delivered_and_reported_to_the_log_alone(gateway, operator):
+    session = operator.session()
+    given = {"key": "a", "account": "acme", "source": "EMG", "dest": "+46701234567", "text": "handed over"}
+    gateway.configure(incoming(ROUTE="alive") + outgoing("alive", operator.address) + user(ROUTE="alive"))
+    gateway.reload()
+    (answer,) = gateway.control("POST", "/messages", {"messages": [given]})["messages"]
+    taken = session.take("remote-7")
+    assert (taken.source_addr, taken.destination_addr, taken.short_message) == ("EMG", "46701234567", b"handed over")
+    assert taken.registered_delivery == 1
+    gateway.wait_for_event(Sent, answer["id"])
+    session.receipt("remote-7")
+    ended = gateway.wait_for_event(Ended, answer["id"])
+    assert (ended.state, ended.report) == (State.DELIVERED, 0)
+    (again,) = gateway.control("POST", "/messages", {"messages": [given]})["messages"]
+    assert (again["id"], again["repeated"]) == (answer["id"], True)
+    assert "handed over" not in gateway.logs(), "texts are not for the general log"
+    with Esme.bound(gateway.port()) as client:
+        client.expect_nothing()

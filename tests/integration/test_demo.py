@@ -17,6 +17,8 @@ from emg.tools import demo
 from tests.gateways import eventually
 
 COMMAND = [sys.executable, str(Path(app.__file__)), "demo", "--dir"]
+PROGRAMS = 9
+"""supervisord, gateway, its reader, recorder, scheduler, portal, watchdog, operator, traffic."""
 END_OF_WELCOME = "Ctrl-C stops everything"
 
 
@@ -29,7 +31,7 @@ def free_port() -> int:
 def folder(tmp_path: Path) -> Path:
     """A demo folder whose configuration has ports of its own."""
     text = (demo.TEMPLATES / "server.cfg").read_text()
-    for port in ("2775", "2776", "3000"):
+    for port in ("2775", "2776", "3000", "8000"):
         text = text.replace(f"127.0.0.1:{port}", f"127.0.0.1:{free_port()}")
     (tmp_path / "server.cfg").write_text(text)
     return tmp_path
@@ -71,7 +73,7 @@ def test_messages_come_back_and_ctrl_c_leaves_nothing_running(folder, left_over)
         left_over += psutil.Process(running.pid).children(recursive=True)
         running.send_signal(signal.SIGINT)
     assert running.returncode == 0
-    assert len(left_over) == 7, "supervisord, gateway, its reader, recorder, scheduler, watchdog, operator"
+    assert len(left_over) == PROGRAMS
     assert len(message_ids(text)) == len(demo.MESSAGES)
     open_to_all = [file for file in (folder / "log").iterdir() if file.stat().st_mode & 0o007]
     assert open_to_all == [], "logs are nobody else's"
@@ -99,7 +101,9 @@ def test_a_killed_supervisord_is_started_again(folder, left_over):
         assert running.stdout is not None
         assert "supervisord ended by SIGKILL; it is started again" in running.stdout.readline()
         control = str(folder / "emg.sock")
-        eventually(lambda: len(psutil.Process(running.pid).children(recursive=True)) == 7 and demo.healthy(control), 30)
+        eventually(
+            lambda: len(psutil.Process(running.pid).children(recursive=True)) == PROGRAMS and demo.healthy(control), 30
+        )
         left_over += psutil.Process(running.pid).children(recursive=True)
         running.send_signal(signal.SIGINT)
     assert running.returncode == 0
@@ -110,4 +114,4 @@ def test_a_killed_demo_leaves_nothing_running_either(folder, left_over):
         welcome(running)
         left_over += psutil.Process(running.pid).children(recursive=True)
         running.kill()
-    assert len(left_over) == 7
+    assert len(left_over) == PROGRAMS

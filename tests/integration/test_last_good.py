@@ -36,6 +36,11 @@ def test_a_typo_of_the_day_is_no_outage_of_the_night(stack):
         os.kill(before, signal.SIGKILL)
         stack.well_again(name, before, SECONDS)
     assert "NOSUCHWORD" in faults(stack)
+    for words in (["ctl", "status"], ["watchdog", "status"]):
+        run = stack.emg(*words)
+        assert run.returncode == 0, run
+        assert run.stderr.startswith(f"emg {words[0]}: the configuration has faults: ")
+        assert run.stderr.count("\n") == 1
     stack.wait_for_log("NOSUCHWORD")
     before = stack.pid("watchdog")
     file.write_text(good)

@@ -76,6 +76,7 @@ def test_a_renewed_certificate_is_shown_after_a_reload_and_a_broken_one_is_refus
         Path(old.key).write_bytes(Path(new.key).read_bytes())
         gateway.reload()
         assert seen(port, authority) == "new"
+        assert "renewed certificates are shown by more" in gateway.logs()
         client.fence()
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from emg.wire.smpp import pdus
-from emg.wire.smpp.codec import decode
+from emg.wire.smpp.codec import decode, encode
 from emg.wire.smpp.names import Status
 from tests.certificates import DAY, Authority, Pair
 from tests.gateways import GatewayProcess, SinkProcess, eventually, incoming, outgoing, user
@@ -219,10 +219,12 @@ def test_a_cut_in_the_middle_of_tls_is_an_end_like_any_other(world):
 
 def test_a_burst_of_many_pdus_over_tls_is_answered_in_full_and_in_order(world):
     count = 3000
+    links = [pdus.EnquireLink(number) for number in range(100, 100 + count)]
     with bound(world.gateway.port(), tls=trusting(world.authority), version=0x34) as customer:
-        links = [pdus.EnquireLink(number) for number in range(100, 100 + count)]
-        threading.Thread(target=customer.send, args=links).start()
-        assert [customer.read().sequence for _ in range(count)] == [link.sequence for link in links]
+        frames = customer.exchange(b"".join(map(encode, links)), count)
+    answers = [decode(frame) for frame in frames]
+    assert {type(answer) for answer in answers} == {pdus.EnquireLinkResp}
+    assert [answer.sequence for answer in answers] == [link.sequence for link in links]
 
 
 def test_large_messages_over_tls_come_out_whole(world):

@@ -134,6 +134,16 @@ def test_configuration_is_pure_but_for_its_loading() -> None:
     assert [path.name for path in files if pattern.search(path.read_text())] == []
 
 
+def test_one_module_lets_the_event_loop_wait_for_children() -> None:
+    """From the first child of gevent's own `subprocess` on, the loop takes the end of *every* child of its process: whoever waits for one by other means is told that it ended well."""
+    found = [
+        name
+        for name in PYTHON
+        if re.search(r"gevent(\.subprocess| import .*\bsubprocess)\b", (ROOT / name).read_text())
+    ]
+    assert [name for name in found if name != "tests/unit/test_house.py"] == ["emg/reader_watch.py"]
+
+
 def test_every_program_has_a_main() -> None:
     for program in app.PROGRAMS.values():
         assert callable(importlib.import_module(program.module).main)

@@ -7,7 +7,7 @@ import pytest
 from emg.config.faults import ConfigFaults
 from emg.config.load import load
 from emg.errors import EmgError
-from emg.last_good import VARIABLE, LastGood
+from emg.last_good import VARIABLE, LastGood, for_asking
 from watchdog import render
 
 TEXT = "SERVERNAME=one\nSPOOLDIR=spool\nINCLUDE=more.cfg\nROUTES=routes.csv\n"
@@ -124,3 +124,66 @@ def test_a_machine_that_boots_with_a_typo_needs_no_hand(place, monkeypatch, caps
     assert render.main(words) == 0
     assert (place / "supervisord.conf").read_text() == rendered
     assert "NOSUCHWORD" in capsys.readouterr().err
+
+
+# -- who only asks
+
+
+def asked(place: Path, *needed: str, **environ: str) -> tuple[str, str]:
+    """Control socket and warning."""
+    config, warning = for_asking(
+        place / "server.cfg", needed or ("CONTROL",), {VARIABLE: str(place / "kept"), **environ}
+    )
+    return config.control, warning
+
+
+def test_a_file_without_faults_is_taken_without_a_word(place):
+    (place / "server.cfg").write_text(TEXT + "CONTROL=/run/one\n")
+    assert asked(place) == ("/run/one", "")
+
+
+def test_who_asks_goes_by_what_runs(place):
+    """The file may name another socket by now; the program that runs listens on the old one."""
+    (place / "server.cfg").write_text(TEXT + "CONTROL=/run/one\n")
+    kept(place)
+    (place / "server.cfg").write_text(TEXT + "CONTROL=/run/two\nNOSUCHWORD=1\n")
+    control, warning = asked(place)
+    assert control == "/run/one"
+    assert "NOSUCHWORD" in warning
+    assert "goes by the copy of 20" in warning
+    assert "\n" not in warning
+    (place / "server.cfg").unlink()
+    assert asked(place)[0] == "/run/one"
+
+
+def test_without_a_copy_it_is_what_can_be_read(place):
+    (place / "server.cfg").write_text(TEXT + "CONTROL=/run/one\nNOSUCHWORD=1\nCONNECTOR x <\n")
+    control, warning = asked(place)
+    assert control == "/run/one"
+    assert "what can be read of it" in warning
+
+
+def test_the_copy_is_found_beside_the_spool_where_no_variable_names_it(place):
+    LastGood("gateway", {VARIABLE: str(place / "spool" / "last_good")}).up(load(place / "server.cfg", {}))
+    (place / "server.cfg").write_text(TEXT + "CONTROL=${NOWHERE}\n")
+    config, _warning = for_asking(place / "server.cfg", ("CONTROL",), {})
+    assert config.control == load(place / "more.cfg", {}).control
+
+
+def test_a_variable_that_this_shell_does_not_have_is_not_worth_a_word(place):
+    (place / "server.cfg").write_text(TEXT + "CONTROL=/run/one\nWATCHDOG_TOKEN=${TOKEN}\n")
+    assert asked(place) == ("/run/one", "")
+    with pytest.raises(ConfigFaults, match="TOKEN is not set"):
+        asked(place, "WATCHDOG_TOKEN")
+
+
+@pytest.mark.parametrize("line", ["CONTROL=${NOWHERE}", "CONTROL=", "CONTROL"])
+def test_what_is_needed_and_cannot_be_known_ends_it(place, line):
+    (place / "server.cfg").write_text(TEXT + line + "\n")
+    with pytest.raises(ConfigFaults, match=r"CONTROL|NOWHERE"):
+        asked(place)
+
+
+def test_a_file_that_is_not_there_ends_it(place):
+    with pytest.raises(ConfigFaults, match="no such file"):
+        for_asking(place / "nothing.cfg", ("CONTROL",), {})

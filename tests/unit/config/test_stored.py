@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from emg.config.load import load_text
 from emg.config.model import LogLevel, ServerConfig
-from emg.config.stored import ROWS, Stored, StoredFault, examine, section, shown
+from emg.config.stored import ROWS, Stored, StoredFault, as_value, examine, plain, section, shown
 
 IN = (("TYPE", "INCOMING"), ("PROTOCOL", "SMPP"), ("ADDRESS", "127.0.0.1:3000"))
 OUT = (("TYPE", "OUTGOING"), ("PROTOCOL", "SMPP"), ("ADDRESS", "peer:2775"), ("USERNAME", "u"), ("PASSWORD", "p"))
@@ -105,3 +105,26 @@ def test_nothing_breaks_out_of_its_section(name: str, lines: list[tuple[str, str
 def test_a_section_is_written_as_in_the_file() -> None:
     text = section(Stored("b", (("STATIC", ""), ("SYSTEMTYPE", ""), ("PASSWORD", '"a b"')), disabled=True))
     assert text == 'CONNECTOR b <\nSTATIC\nSYSTEMTYPE=\nPASSWORD="a b"\nDISABLED\n>\n'
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("a b", "a b"),
+        ('"a #b"', "a #b"),
+        ("'${X}'", "${X}"),
+        ("$${X}", "${X}"),
+        ("${X}", None),
+        ('"a', None),
+        ("a\nb", None),
+        ("", ""),
+    ],
+)
+def test_a_value_as_text(value: str, text: str | None) -> None:
+    assert plain(value) == text
+
+
+@pytest.mark.parametrize("text", ["a", " a ", "a #b", '"', "'x'", "a\\b", "å"])
+def test_a_text_as_a_value_is_read_as_it_was(text: str) -> None:
+    assert plain(as_value(text)) == text
+    assert as_value("${X}:2775") == "${X}:2775"

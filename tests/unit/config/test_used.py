@@ -31,7 +31,7 @@ def read_outside() -> frozenset[str]:
     """Names of attributes that any module outside emg/config looks at."""
     return frozenset(
         node.attr
-        for folder in ("emg", "watchdog")
+        for folder in ("emg", "portal", "watchdog")
         for file in (ROOT / folder).rglob("*.py")
         if ROOT / "emg" / "config" not in file.parents
         for node in ast.walk(ast.parse(file.read_text()))

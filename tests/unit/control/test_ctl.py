@@ -1,7 +1,9 @@
 """`emg ctl` against a real control socket: what it prints, what it asks, how it ends."""
 
+import dataclasses
 import io
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,8 +47,24 @@ def test_looking_prints_json_for_programs(gateway: SmallGateway, capsys, argumen
 def test_every_command_has_help_and_an_example_here() -> None:
     for name, row in ctl.COMMANDS.items():
         assert row.help, name
-    seen = {arguments[0] for arguments in LOOKING} | set(CHANGING) | {"message", "cancel", "report", "clear", "move"}
+    seen = (
+        {arguments[0] for arguments in LOOKING}
+        | set(CHANGING)
+        | {"message", "send", "cancel", "report", "clear", "move"}
+    )
     assert seen == set(ctl.COMMANDS)
+
+
+def test_a_message_is_sent_once_under_its_key(gateway: SmallGateway, capsys) -> None:
+    gateway.engine.users["acme"] = dataclasses.replace(gateway.engine.users["acme"], route="one")
+    command = ["send", "acme", "+46701234567", "x" * 200, "--source", "EMG", "--validity", "600", "--key", "1"]
+    assert gateway.ctl(*command) == 0
+    first = capsys.readouterr().out
+    assert re.fullmatch(r"message \d+, 2 parts\n", first)
+    assert gateway.ctl(*command) == 0
+    assert capsys.readouterr().out == f"it was sent before: {first}"
+    assert gateway.ctl("send", "nobody", "46701234567", "hello") == 1
+    assert "there is no account nobody" in capsys.readouterr().err
 
 
 CHANGING = {

@@ -208,6 +208,9 @@ def test_queues_are_listed_moved_and_cleared(gateway: SmallGateway) -> None:
     assert "not started" in listed["queues"][0]["waits_for"]
     details = good(gateway, "GET", "/queues/one")
     assert [row["dest"] for row in details["head"][:2]] == ["46700000000", "46700000001"]
+    assert len(details["head"]) == 10
+    assert len(good(gateway, "GET", "/queues/one?head=15")["head"]) == 15
+    assert gateway.ask("GET", "/queues/one?head=0")[0] == 400
     assert good(gateway, "POST", "/queues/one/clear", {"dry_run": True})["messages"] == 100
     assert good(gateway, "GET", "/queues/one")["size"] == 100
     moved = good(gateway, "POST", "/queues/one/move", {"to": "two", "prefix": "+467000000"})
@@ -345,16 +348,20 @@ def progress(gateway: SmallGateway) -> dict:
 def test_progress_counts_what_is_due_in_flight_and_finished(gateway: SmallGateway) -> None:
     assert good(gateway, "GET", "/connectors/customers")["progress"] is None
     first, second, third = gateway.small.submit(3)
-    assert progress(gateway) == {"up": False, "due": 3, "in_flight": 0, "finished": 0, "answer_seconds": 30.0}
+    ended = {"finished": 0, "taken": 0, "unanswered": 0}
+    assert progress(gateway) == ended | {"up": False, "due": 3, "in_flight": 0, "waiting": 3, "answer_seconds": 30.0}
     gateway.engine.ports["one"].started = True
     carrier, _sent = gateway.small.carrier("one", window=2, answering=False)
     gateway.small.rows("SELECT 1")
-    assert progress(gateway) == {"up": True, "due": 1, "in_flight": 2, "finished": 0, "answer_seconds": 30.0}
+    assert progress(gateway) == ended | {"up": True, "due": 1, "in_flight": 2, "waiting": 3, "answer_seconds": 30.0}
     port, deliver = gateway.engine.ports["one"], gateway.engine.deliverer
     deliver.sent(port, carrier, carrier.in_flight[first], "r1")
     deliver.refused(port, carrier, carrier.in_flight[second], 0x14, Cause.QUEUE_FULL)
     assert progress(gateway)["finished"] == 2
     assert third in gateway.engine.lanes.get("one").waiting
+    port.counters.maybe_sent += 1
+    told = progress(gateway)
+    assert (told["finished"], told["taken"], told["unanswered"], told["waiting"]) == (3, 1, 1, 2)
 
 
 def test_what_waits_for_its_time_is_not_due(gateway: SmallGateway) -> None:
@@ -473,7 +480,7 @@ def test_a_stop_does_not_wait_for_connections_that_ask_nothing(gateway: SmallGat
 
 
 def test_a_silent_connection_is_closed(gateway: SmallGateway, monkeypatch) -> None:
-    monkeypatch.setattr("emg.control.http_server.IDLE_SECONDS", 0.05)
+    monkeypatch.setattr("emg.control.http_server.Handler.idle_seconds", 0.05)
     assert raw_silent(gateway) == b""
 
 

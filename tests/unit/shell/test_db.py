@@ -38,7 +38,7 @@ def test_upgrade_makes_everything_and_the_first_administrator_once(config: str, 
     assert schema.check(database) is None
     with database.session() as session:
         user = session.scalars(select(WebUser)).one()
-        assert (user.name, user.role, user.must_change_password) == ("admin", Role.OWNER, True)
+        assert (user.name, user.role, user.must_change_password) == ("admin", Role.OWNER, False)
         assert hashes.matches(user.password_hash, password[1].encode())
         rows = session.scalars(select(AuditLog)).all()
         assert [(row.action, row.subject, row.name) for row in rows] == [("add", "web_user", "admin")]
