@@ -333,7 +333,7 @@ class Gateway:
         charging.configure(made.billing)
         for name in made.schemes.keys() & self.engine.ports.keys():
             self.engine.ports[name].retry = made.schemes[name]
-        self.feed.note(made.skipped)
+        self.feed.note(made)
 
     def _begin(self, config: ConnectorConfig, schemes: Mapping[str, RetryScheme]) -> None:
         self._add(config, schemes)

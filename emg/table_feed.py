@@ -19,10 +19,10 @@ import gevent.lock
 
 from emg.config.model import ServerConfig
 from emg.engine import native
-from emg.engine.tables import COPY, DATABASE, Tables
+from emg.engine.tables import COPY, DATABASE, Assembled, Tables
 from emg.errors import EmgError
 from emg.reader_watch import ReaderWatch
-from emg.rules.snapshot import ROWS, Skipped, Told, source_of
+from emg.rules.snapshot import ROWS, Header, Skipped, Told, source_of
 
 FIRST_SECONDS: Final = 20.0
 """For the child's first look: it has to be started, and 100,000 rows have to be read."""
@@ -46,6 +46,8 @@ class TableFeed:
         self._ready = False
         """The gateway can take changes."""
         self._pending = False
+        self._in_force: dict[str, tuple[Header, str]] = {}
+        """By subject: what the gateway decides by, and where it is from; a change that was read holds a moment later, or not at all."""
         self._skipped: Mapping[str, Sequence[Skipped]] = {}
         self._known: set[Skipped] = set()
         place = posixpath.abspath(os.environ.get("EMGDIR") or posixpath.dirname(config.file))
@@ -112,16 +114,28 @@ class TableFeed:
                 log.error("%s", fault)
             self.tables.origins |= dict.fromkeys(self.tables.held, DATABASE)
             if not told.subjects:
+                self._confirm()
                 return
             if self._ready:
                 self._changed()
             else:
                 self._pending = True
 
+    def _confirm(self) -> None:
+        """The database holds what is held: copies that are in force are as good as read from it."""
+        held = self.tables.held
+        self._in_force |= {
+            subject: (header, DATABASE)
+            for subject, (header, _origin) in self._in_force.items()
+            if held[subject].header is header
+        }
+
     # -- what is known
 
-    def note(self, skipped: Mapping[str, Sequence[Skipped]]) -> None:
-        """What is not used of the tables that hold from now on; what is new of it goes to the log."""
+    def note(self, made: Assembled) -> None:
+        """This holds from now on; rows of its tables that are not used go to the log if they are new."""
+        self._in_force = dict(made.tables)
+        skipped = made.skipped
         self._skipped = skipped
         now = {row for rows in skipped.values() for row in rows}
         fresh = [row for rows in skipped.values() for row in rows if row not in self._known]
@@ -144,18 +158,18 @@ class TableFeed:
                 "reader_restarts": watch.restarts,
                 "connectors_refused": [f"{name}: {reason}" for name, reason in self.refused.items()],
             },
-            "tables": [self._subject(subject) for subject in ROWS if subject in self.tables.held],
+            "tables": [self._subject(subject) for subject in ROWS if subject in self._in_force],
         }
 
     def _subject(self, subject: str) -> dict[str, Any]:
-        header = self.tables.held[subject].header
+        header, origin = self._in_force[subject]
         skipped = self._skipped.get(subject, ())
         return {
             "subject": subject,
             "revision": header.revision,
             "rows": header.rows,
             "age_seconds": round(time.time() - header.taken, 1),
-            "source": self.tables.origins[subject],
+            "source": origin,
             "skipped_rows": len({(row.table, row.id, row.name) for row in skipped}),
             "skipped": [
                 {"table": row.table, "id": row.id, "name": row.name, "field": row.field, "reason": row.reason}

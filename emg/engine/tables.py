@@ -54,6 +54,8 @@ class Assembled:
     """What differs from the configuration before."""
     skipped: Mapping[str, Sequence[Skipped]]
     """Rows that are not used, by subject."""
+    tables: Mapping[str, tuple[Header, str]]
+    """Which copies of the tables it is made of and where they are from, by subject."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,7 @@ class Tables:
         `lenient`: the files are those of before. When a row of ROUTES names a connector that has left the tables, the routes stay as they are.
         """
         stored = {subject: self.held.get(subject, _NOTHING) for subject in ROWS}
+        tables = {subject: (snapshot.header, self.origins[subject]) for subject, snapshot in self.held.items()}
         connectors = self._keep(
             "connector", (file, stored["connector"]), lambda: self._connectors(file, stored["connector"])
         )
@@ -137,7 +140,8 @@ class Tables:
         }  # fmt: skip
         skipped = {subject: (*stored[subject].header.skipped, *unused[subject]) for subject in ROWS}
         return Assembled(
-            config, connectors.schemes, routes, prices, numbering, lists, accounts.billing, compare(before, config), skipped
+            config, connectors.schemes, routes, prices, numbering, lists, accounts.billing, compare(before, config), skipped,
+            tables,
         )  # fmt: skip
 
     def _keep(self, name: str, key: tuple[Any, ...], make: Callable[[], T]) -> T:

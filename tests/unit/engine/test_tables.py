@@ -61,6 +61,7 @@ class Bench:
 
     def hold(self, subject: str, *rows: Row) -> None:
         self.tables.held[subject] = Snapshot(Header(subject, 1, 0.0, "sqlite:///x", len(rows)), list(rows))
+        self.tables.origins[subject] = DATABASE
 
     def assemble(self, files: TableFiles | None = None, **how: bool) -> Assembled:
         self.files = files or getattr(self, "files", TableFiles())
